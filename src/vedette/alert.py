@@ -1,0 +1,33 @@
+"""Alert: one episode of a rule and group, what a person sees."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """An episode: opened by a match, counted up by more, closed by silence. Times are nanoseconds since 1970 UTC."""
+
+    id: str
+    """Fixed when the episode opens: a digest of rule, severity, outcome, group and first act."""
+    rule: str
+    title: str
+    severity: int
+    outcome: str
+    first_seen: int
+    last_seen: int
+    count: int
+    """Acts."""
+    actor: str
+    """Of the first act, like address, object, source, file and line."""
+    address: str
+    object: str
+    via: str
+    why: str
+    source: str
+    file: str
+    line: int
+    act: str
+    last_act: str
+    detections: tuple[str, ...]
+    """Documents of the rule that were met, in name order."""

@@ -1,0 +1,35 @@
+"""Hostile text leaves here: one function an exit.
+
+Log lines are the attacker's to write. A terminal obeys escape sequences in them (CVE-2021-25743), so what a person
+reads passes through `terminal`; JSON output needs nothing, its encoder escapes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_PLAIN = re.compile(r"[ -~]*\Z")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def terminal(text: str, width: int = 0) -> str:
+    r"""`text` with everything a terminal might obey or hide shown as \xNN or \uNNNN.
+
+    That is C0, C1, ESC, NUL, bidirectional and zero-width characters, line ends and tabs. With `width` > 0 the result
+    is cut to that many characters, its end marked by an ellipsis.
+    """
+    if not _PLAIN.match(text):
+        text = "".join(_shown(char) for char in text)
+    if width and len(text) > width:
+        return text[: max(0, width - 1)] + "…"
+    return text
+
+
+def _shown(char: str) -> str:
+    if unicodedata.category(char) not in _INVISIBLE:
+        return char
+    number = ord(char)
+    if number <= 0xFF:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"

@@ -1,0 +1,92 @@
+"""What a format is: bytes of one record in, an `Event` out; and the tally that loses nothing.
+
+A format reads one record at a time, already taken out of its wrapping. `formats.reader` takes whole chunks of a
+file, unwraps, decides by shape which format a record has, and hands on batches.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from vedette.event import Event
+from vedette.schema import Projection, Schema
+
+
+class Unreadable(Exception):
+    """A record that cannot be read; `str()` is the reason, short and countable: "not JSON", "cut off"."""
+
+
+class Format(Protocol):
+    """One kind of record."""
+
+    schema: Schema
+
+    def projector(self, projection: Projection) -> Projector:
+        """A decoder of just the projected fields, for every record of a chunk."""
+
+    def read(self, raw: bytes) -> Event:
+        """One record decoded whole and strictly, derived fields included. Raises Unreadable."""
+
+
+class Projector(Protocol):
+    """Decodes only the projected fields. A projected record is a tuple-like object with one attribute a field;
+    attribute names are `attribute(field.name)`."""
+
+    def lines(self, chunk: bytes) -> list[Any] | None:
+        """All records of a chunk of whole lines at C speed, or None when some line is not of the plain form."""
+
+    def record(self, raw: bytes) -> Any | None:
+        """One record, or None when its form is right but a field is oddly typed (then every rule looks at it whole).
+
+        Raises Unreadable when it is no record of this format.
+        """
+
+
+@dataclass(slots=True)
+class Tally:
+    """Where every line went. `lines == sum(events) + quarantined + ignored` counts records: a line that holds a list of
+    records counts once for each, a record over several lines counts once."""
+
+    records: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+    """By format."""
+    quarantined: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    ignored: Counter[str] = field(default_factory=Counter)
+    """By reason: blank line, GKE LogEntry (not supported yet), another program's line."""
+    oddly_typed: int = 0
+    """Events decoded leniently, a part of `events`."""
+    duplicate_keys: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Count `other` in."""
+        self.records += other.records
+        self.events.update(other.events)
+        self.quarantined.update(other.quarantined)
+        self.ignored.update(other.ignored)
+        self.oddly_typed += other.oddly_typed
+        self.duplicate_keys += other.duplicate_keys
+
+    def balanced(self) -> bool:
+        """True when nothing was lost between reading and deciding."""
+        return self.records == self.events.total() + self.quarantined.total() + self.ignored.total()
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records of one format from one chunk, in order."""
+
+    format: str
+    records: Sequence[Any]
+    """Projected; None for an oddly typed one."""
+    locate: Callable[[int], tuple[bytes, int]]
+    """Index in `records` -> (the raw record, its line counted from the chunk's first line = 0)."""
+
+
+def attribute(name: str) -> str:
+    """The Python attribute under which a projected record carries the field `name`: `objectRef.namespace` ->
+    `objectRef_namespace`."""
+    return name.replace(".", "_")

@@ -1,0 +1,83 @@
+"""What a log format can say: its fields, their types, and which of them may be missing without meaning "no".
+
+A format exports one `Schema`. The rule reader checks field names against it, the engine plans with it
+(which fields are worth decoding and remembering), the documentation prints it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class FieldType(Enum):
+    """The type a field has when its record is well formed."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOL = "bool"
+    ADDRESS = "address"
+    """A text that holds one IP address, perhaps with a port, a zone, or a host name in its place."""
+    TEXTS = "texts"
+    """A list of texts."""
+    ADDRESSES = "addresses"
+    """A list of addresses."""
+    OBJECT = "object"
+    """A JSON object or a list of them; any path beneath it may be named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a format, as rules name it."""
+
+    name: str
+    """The path from the record's root: keys joined by dots, `objectRef.namespace`."""
+    type: FieldType
+    doc: str
+    """One sentence: what it holds and where the fact comes from."""
+    hot: bool = False
+    """True: a TEXT, NUMBER, BOOL, ADDRESS, TEXTS or ADDRESSES field with few distinct values in a day's log,
+    decoded for every event and remembered by value. Never a derived field."""
+    derived: bool = False
+    """True: computed by the format from others, not in the record itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All that a rule may say about the events of one format."""
+
+    format: str
+    """The format's name: `kube_audit`, `vault_audit`, `sshd`, `observation`."""
+    logsource: Mapping[str, str]
+    """The Sigma logsource that means this format, `{"product": "kubernetes", "service": "audit"}`;
+    a rule's logsource may add a category."""
+    fields: Mapping[str, Field]
+    """By name. An OBJECT field opens every path beneath it."""
+
+    def find(self, name: str) -> Field | None:
+        """The field called `name`, or the OBJECT field that `name` (dotted, without indexes) lies beneath."""
+        field = self.fields.get(name)
+        if field is not None:
+            return field
+        parent = name
+        while "." in parent:
+            parent = parent.rpartition(".")[0]
+            field = self.fields.get(parent)
+            if field is not None:
+                return field if field.type is FieldType.OBJECT else None
+        return None
+
+    def nearest(self, name: str) -> str | None:
+        """The known field name most like `name`, for "did you mean", or None."""
+        close = difflib.get_close_matches(name, self.fields, n=1, cutoff=0.6)
+        return close[0] if close else None
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Which hot fields of a format the loaded rules need for every event; the rest of the line is skipped."""
+
+    format: str
+    fields: tuple[Field, ...]
