@@ -42,6 +42,8 @@ class Field:
     decoded for every event and remembered by value. Never a derived field."""
     derived: bool = False
     """True: computed by the format from others, not in the record itself."""
+    partial: bool = False
+    """True: in some events its absence does not mean no (see `event.Event.unknown`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ file, unwraps, decides by shape which format a record has, and hands on batches.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,8 +32,13 @@ class Format(Protocol):
 
 
 class Projector(Protocol):
-    """Decodes only the projected fields. A projected record is a tuple-like object with one attribute a field;
-    attribute names are `attribute(field.name)`."""
+    """Decodes only the projected fields of a record."""
+
+    expressions: Mapping[str, str]
+    """Field name -> a Python expression over `e`, the projected record, that gives its hashable value, None when
+    absent or null: `(e.objectRef or _1).namespace`. The engine puts them into the loop it compiles."""
+    constants: Mapping[str, object]
+    """What the expressions name besides `e`."""
 
     def lines(self, chunk: bytes) -> list[Any] | None:
         """All records of a chunk of whole lines at C speed, or None when some line is not of the plain form."""
@@ -85,8 +90,3 @@ class Batch:
     locate: Callable[[int], tuple[bytes, int]]
     """Index in `records` -> (the raw record, its line counted from the chunk's first line = 0)."""
 
-
-def attribute(name: str) -> str:
-    """The Python attribute under which a projected record carries the field `name`: `objectRef.namespace` ->
-    `objectRef_namespace`."""
-    return name.replace(".", "_")
