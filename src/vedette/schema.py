@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -57,23 +57,26 @@ class Schema:
     a rule's logsource may add a category."""
     fields: Mapping[str, Field]
     """By name. An OBJECT field opens every path beneath it."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Another name -> the field it means: `actor` is `user.username` in the kube audit log."""
 
     def find(self, name: str) -> Field | None:
         """The field called `name`, or the OBJECT field that `name` (dotted, without indexes) lies beneath."""
-        field = self.fields.get(name)
-        if field is not None:
-            return field
+        name = self.aliases.get(name, name)
+        found = self.fields.get(name)
+        if found is not None:
+            return found
         parent = name
         while "." in parent:
             parent = parent.rpartition(".")[0]
-            field = self.fields.get(parent)
-            if field is not None:
-                return field if field.type is FieldType.OBJECT else None
+            found = self.fields.get(parent)
+            if found is not None:
+                return found if found.type is FieldType.OBJECT else None
         return None
 
     def nearest(self, name: str) -> str | None:
         """The known field name most like `name`, for "did you mean", or None."""
-        close = difflib.get_close_matches(name, self.fields, n=1, cutoff=0.6)
+        close = difflib.get_close_matches(name, [*self.fields, *self.aliases], n=1, cutoff=0.6)
         return close[0] if close else None
 
 
