@@ -1,0 +1,63 @@
+# Needs python3 (3.11 or later, with venv) and make. Everything else comes from the two hash-locked requirements files
+# into .venv, which is made once and renewed when a lock changes.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet
+WORKERS ?= 2
+
+.PHONY: help run test check bench docs lock format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target what; do printf '  %-13s%s\n' "$$target" "$$what"; done
+
+run: .venv/run.done ## the main job: every alert in the recorded examples
+	@echo '$$ vedette scan --config examples/homelab.yaml examples/logs'
+	@.venv/bin/vedette scan --config examples/homelab.yaml examples/logs; code=$$?; \
+	if [ $$code -eq 0 ]; then echo 'no alerts: the examples hold some, so something is wrong' >&2; exit 1; fi; \
+	if [ $$code -ne 1 ]; then exit $$code; fi
+
+test: .venv/dev.done ## every test that a fresh machine can run
+	.venv/bin/python -m pytest -n $(WORKERS) -q -ra
+
+check: .venv/dev.done ## lint, format, types, import contract, printed docs, changelog
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/python docs/printer --check
+	.venv/bin/python changelog.d/check.py
+
+format: .venv/dev.done ## write the formatting that check asks for
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+docs: .venv/run.done ## print docs/reference and docs/rules from the code
+	.venv/bin/python docs/printer
+
+bench: .venv/dev.done ## the ratios against decoding alone and against peers
+	bench/run
+
+lock: .venv/dev.done ## renew both locks from pyproject.toml
+	.venv/bin/uv pip compile $(LOCK) --group run --output-file requirements.lock pyproject.toml
+	.venv/bin/uv pip compile $(LOCK) --group dev --extra hcl --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+clean: ## remove what was made here
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The locked packages; a changed lock means a new environment, so nothing of the old one lingers.
+.venv/lock.done: requirements.lock
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+# The working tree itself, as it stands (editable), built by the locked hatchling.
+.venv/run.done: .venv/lock.done pyproject.toml
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.done: .venv/run.done requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
