@@ -1,7 +1,8 @@
 """Hostile text leaves here: one function an exit.
 
 Log lines are the attacker's to write. A terminal obeys escape sequences in them (CVE-2021-25743), so what a person
-reads passes through `terminal`; JSON output needs nothing, its encoder escapes.
+reads passes through `terminal`, what goes into a settings file through `yaml`; JSON output needs nothing, its encoder
+escapes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import re
 import unicodedata
 
 _PLAIN = re.compile(r"[ -~]*\Z")
+_YAML_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@%+-]*(:[A-Za-z0-9_./@%+*-]+)*\Z|\d{1,3}(\.\d{1,3}){3}/\d{1,2}\Z")
+_YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+"""Texts that some YAML reader takes for something else."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -24,6 +28,22 @@ def terminal(text: str, width: int = 0) -> str:
     if width and len(text) > width:
         return text[: max(0, width - 1)] + "…"
     return text
+
+
+def yaml(text: str) -> str:
+    """`text` as one YAML scalar on one line, the same text for any reader and in any place; quoted unless harmless.
+
+    A lone surrogate, which YAML cannot hold, becomes U+FFFD.
+    """
+    if _YAML_PLAIN.match(text) and text.lower() not in _YAML_WORDS:
+        return text
+    return '"' + "".join(_yaml_shown(char) for char in text) + '"'
+
+
+def _yaml_shown(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    return _shown("\ufffd" if "\ud800" <= char <= "\udfff" else char)
 
 
 def _shown(char: str) -> str:
