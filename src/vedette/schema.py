@@ -7,9 +7,11 @@ A format exports one `Schema`. The rule reader checks field names against it, th
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+
+from vedette.event import Values
 
 
 class FieldType(Enum):
@@ -44,6 +46,14 @@ class Field:
     """True: computed by the format from others, not in the record itself."""
     partial: bool = False
     """True: in some events its absence does not mean no (see `event.Event.unknown`)."""
+    by: tuple[str, ...] = ()
+    """For a derived field: the hot fields that `glance` reads."""
+    glance: Callable[..., Values] | None = None
+    """For a derived field: what the values of `by` alone (None where absent) tell of it; `Values((), False)` for
+    nothing. It spares decoding whole what cannot matter: a `proxyPath` needs the subresource proxy."""
+    within: str = ""
+    """For a derived list: the hot list field whose values include all of its own (`clientIPs` lies within
+    `sourceIPs`); it is never empty where that one is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,9 @@ class Schema:
     """By name. An OBJECT field opens every path beneath it."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Another name -> the field it means: `actor` is `user.username` in the kube audit log."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Hot fields whose values the engine looks up together for every event, most telling first. A hot field in no
+    group is looked at only where the groups leave a rule standing. Without groups each hot field is its own."""
 
     def find(self, name: str) -> Field | None:
         """The field called `name`, or the OBJECT field that `name` (dotted, without indexes) lies beneath."""

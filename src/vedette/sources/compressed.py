@@ -1,0 +1,104 @@
+"""gzip and zstd data as blocks of plain bytes; what stands before a fault is always given."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+
+_READ = 1 << 17
+_BLOCK = 1 << 20
+
+
+class Broken(Exception):
+    """Compressed data that ends badly; `str()` says how. Also given as a last block, so that a thread may pass it on."""
+
+
+Block = bytes | Broken
+
+
+def gzip_blocks(descriptor: int) -> Iterator[Block]:
+    """All members of a gzip file, one after the other.
+
+    ISA-L is about twice as fast as zlib, but keeps back what it had decompressed before a fault; so after one, zlib
+    reads the file again and gives the rest.
+    """
+    from isal import igzip, igzip_lib
+
+    given = 0
+    try:
+        with os.fdopen(os.dup(descriptor), "rb") as raw, igzip.IGzipFile(fileobj=raw) as file:  # type: ignore[no-untyped-call]
+            while block := file.read(_BLOCK):
+                given += len(block)
+                yield block
+    except (OSError, EOFError, zlib.error, igzip_lib.IsalError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+    else:
+        return
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    yield from _zlib_blocks(descriptor, given)
+
+
+def _zlib_blocks(descriptor: int, skip: int) -> Iterator[Block]:
+    member = zlib.decompressobj(wbits=31)
+    pending = b""
+    while True:
+        data = pending or os.read(descriptor, _READ)
+        if not data:
+            yield Broken("the gzip data is cut off")
+            return
+        try:
+            block = member.decompress(data, _BLOCK)
+        except zlib.error as error:
+            yield Broken(f"the gzip data is corrupt ({error})")
+            return
+        pending = member.unconsumed_tail
+        if member.eof:
+            pending = member.unused_data.lstrip(b"\0")
+            if pending and not pending.startswith(b"\x1f\x8b"):
+                yield block[skip:]
+                yield Broken("something that is no gzip data follows the gzip data")
+                return
+            if pending or (pending := os.read(descriptor, _READ)):
+                member = zlib.decompressobj(wbits=31)
+            else:
+                yield block[skip:]
+                return
+        kept, skip = block[skip:], max(0, skip - len(block))
+        if kept:
+            yield kept
+
+
+def zstd_blocks(descriptor: int) -> Iterator[Block]:
+    """All frames of a zstd file."""
+    import sys
+
+    if sys.version_info >= (3, 14):
+        from compression.zstd import ZstdDecompressor, ZstdError
+    else:
+        from backports.zstd import ZstdDecompressor, ZstdError
+
+    frame = ZstdDecompressor()
+    pending = b""
+    while True:
+        data = pending
+        if not data and frame.needs_input:
+            data = os.read(descriptor, _READ)
+            if not data:
+                if not frame.eof:
+                    yield Broken("the zstd data is cut off")
+                return
+        try:
+            block = frame.decompress(data, _BLOCK)
+        except ZstdError as error:
+            yield Broken(f"the zstd data is corrupt ({error})")
+            return
+        pending = b""
+        if block:
+            yield block
+        if frame.eof:
+            pending = frame.unused_data or os.read(descriptor, _READ)
+            if not pending:
+                return
+            frame = ZstdDecompressor()

@@ -1,0 +1,202 @@
+"""Files: found by path, folder or glob; read plain, gzip or zstd, as chunks of whole lines."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vedette.sources.ahead import ahead
+from vedette.sources.compressed import Block, Broken, gzip_blocks, zstd_blocks
+
+CHUNK = 1 << 20
+"""Bytes read at once."""
+LONGEST_LINE = 128 << 20
+"""A line longer than this is cut to its first `_HEAD` bytes, which then counts as one unreadable record."""
+_HEAD = 1 << 16
+_RANGE = 32 << 20
+"""A range of a file that is read by one worker."""
+_NO_LOGS = frozenset(
+    ".md .rst .html .css .js .py .sh .go .yaml .yml .toml .ini .cfg .conf .lock .png .jpg .svg .pdf .db .sqlite "
+    ".pem .crt .key .tar .tgz .zip .mod .sum".split()
+)
+"""Suffixes passed over in a folder; a file named by itself is read whatever its name."""
+
+STDIN = "-"
+
+
+class NoLogs(Exception):
+    """Nothing to read; the message says where was looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One input."""
+
+    name: str
+    """As shown to a person: the path as given or found, or `-`."""
+    size: int
+    """Bytes on disk; 0 for stdin."""
+    packing: str = ""
+    """`gzip`, `zstd` or nothing; told by its first bytes, not its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes `start` to `end` of a file, whole lines; `end` None: to its end."""
+
+    file: int
+    part: int
+    start: int = 0
+    end: int | None = None
+
+
+def discover(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files that `paths` (files, folders, globs, `-`) name, in order and once each; and what is wrong.
+
+    A folder gives all files beneath it but hidden ones and those whose suffix says that they are no logs.
+    """
+    found: dict[str, None] = {}
+    problems: list[str] = []
+    for path in paths:
+        if path == STDIN:
+            found[STDIN] = None
+        elif os.path.isdir(path):
+            inside = list(_inside(path))
+            if not inside:
+                problems.append(f"{path}: no log file in this folder")
+            found.update(dict.fromkeys(inside))
+        elif os.path.exists(path):
+            found[path] = None
+        else:
+            matches = sorted(glob.glob(path, recursive=True)) if glob.has_magic(path) else []
+            files = [match for match in matches if not os.path.isdir(match)]
+            if not files:
+                problems.append(f"{path}: no such file or folder")
+            found.update(dict.fromkeys(files))
+    return list(found), problems
+
+
+def _inside(folder: str) -> Iterator[str]:
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() not in _NO_LOGS:
+                yield os.path.join(here, name)
+
+
+def describe(name: str) -> File:
+    """What kind of file `name` is. Raises OSError where it cannot be read, or is no file."""
+    if name == STDIN:
+        return File(STDIN, 0)
+    status = os.stat(name)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(21, "Is a directory", name)
+    if not stat.S_ISREG(status.st_mode):
+        return File(name, 0)
+    with open(name, "rb") as file:
+        magic = file.read(4)
+    packing = "gzip" if magic[:2] == b"\x1f\x8b" else "zstd" if magic == b"\x28\xb5\x2f\xfd" else ""
+    return File(name, status.st_size, packing)
+
+
+def head(file: File, size: int = 1 << 16) -> bytes:
+    """The first bytes of a plain file, for telling whether it may be cut into ranges."""
+    with open(file.name, "rb") as opened:
+        return opened.read(size)
+
+
+def ranges(file: File, index: int) -> list[Range]:
+    """A plain file cut at line ends into ranges of some 32 MB."""
+    cuts = [0]
+    with open(file.name, "rb") as opened:
+        at = _RANGE
+        while at < file.size:
+            opened.seek(at)
+            cut = at
+            while line := opened.readline(CHUNK):
+                cut += len(line)
+                if line.endswith(b"\n"):
+                    break
+            if cut >= file.size:
+                break
+            cuts.append(cut)
+            at = cut + _RANGE
+    ends: list[int | None] = [*cuts[1:], None]
+    return [Range(index, part, start, end) for part, (start, end) in enumerate(zip(cuts, ends, strict=True))]
+
+
+def chunks(file: File, part: Range) -> Iterator[bytes]:
+    """The range's bytes as chunks of whole lines; the last chunk may lack its line end.
+
+    Raises OSError where reading fails and Broken where compressed data ends badly; all lines before that have been given.
+    """
+    return whole_lines(_blocks(file, part))
+
+
+def _blocks(file: File, part: Range) -> Iterator[Block]:
+    if file.name == STDIN:
+        yield from _read(sys.stdin.buffer.fileno(), None)
+        return
+    descriptor = os.open(file.name, os.O_RDONLY)
+    try:
+        if file.packing == "gzip":
+            yield from ahead(gzip_blocks(descriptor))
+        elif file.packing == "zstd":
+            yield from ahead(zstd_blocks(descriptor))
+        else:
+            if part.start:
+                os.lseek(descriptor, part.start, os.SEEK_SET)
+            yield from _read(descriptor, None if part.end is None else part.end - part.start)
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, left: int | None) -> Iterator[bytes]:
+    while left is None or left > 0:
+        block = os.read(descriptor, CHUNK if left is None else min(CHUNK, left))
+        if not block:
+            return
+        if left is not None:
+            left -= len(block)
+        yield block
+
+
+def whole_lines(blocks: Iterator[Block]) -> Iterator[bytes]:
+    """Blocks of any size joined and cut so that each ends at a line end."""
+    held: list[bytes] = []
+    held_size = 0
+    broken: Broken | None = None
+    for block in blocks:
+        if isinstance(block, Broken):
+            broken = block
+            break
+        end = block.rfind(b"\n") + 1
+        if not end:
+            if held_size < LONGEST_LINE:
+                held.append(block)
+                held_size += len(block)
+            continue
+        if held:
+            held.append(block[:end])
+            yield _bounded(held, held_size)
+        else:
+            yield block[:end] if end < len(block) else block
+        held, held_size = ([block[end:]], len(block) - end) if end < len(block) else ([], 0)
+    if held:
+        yield _bounded(held, held_size)
+    if broken is not None:
+        raise broken
+
+
+def _bounded(held: list[bytes], size: int) -> bytes:
+    if size < LONGEST_LINE:
+        return b"".join(held)
+    # Its first bytes and what follows the line end in the last block; the rest was never kept.
+    last = held[-1]
+    rest = last[last.find(b"\n") :] if b"\n" in last else b""
+    return b"".join(held[:1])[:_HEAD] + rest
