@@ -91,35 +91,59 @@ class Document:
     keys: dict[YamlPath, tuple[int, int]] = field(default_factory=dict)
     """Line and column of each mapping key, by the path of its value."""
 
-    def at(self, path: YamlPath, *, value: bool = False) -> tuple[int, int]:
-        """Line and column of the key (with `value` its value) at `path`, or of the nearest thing around it."""
+    def at(self, path: YamlPath, *, value: bool = False, offset: int = 0) -> tuple[int, int]:
+        """Line and column of the key (with `value` its value) at `path`, or of the nearest thing around it.
+
+        With `offset`, of that character of the key or of the text.
+        """
         for known in (self.values, self.keys) if value else (self.keys, self.values):
             if path in known:
-                return known[path]
+                line, column = known[path]
+                if offset:
+                    return self._within(line, column, self._text_at(path) if known is self.values else path[-1], offset)
+                return line, column
         return self.at(path[:-1], value=value) if path else (self.line, 1)
-
-    def within(self, path: YamlPath, offset: int) -> tuple[int, int]:
-        """Line and column of a character of the text at `path`, where the text stands on one line as it is written."""
-        line, column = self.at(path, value=True)
-        here: Any = self.value
-        for step in path:
-            here = here[step]
-        written = self.text(line)
-        for quote in (0, 1):
-            if isinstance(here, str) and written.startswith(here, column - 1 + quote):
-                return line, column + quote + min(offset, len(here))
-        return line, column
 
     def text(self, line: int) -> str:
         """The source line numbered `line`, or nothing."""
         return self.lines[line - 1] if 0 < line <= len(self.lines) else ""
 
     def problem(
-        self, path: YamlPath, message: str, mend: str = "", *, value: bool = False, offset: int = -1, error: bool = True
+        self, path: YamlPath, message: str, mend: str = "", *, value: bool = False, offset: int = 0, error: bool = True
     ) -> Problem:
-        """A `Problem` at `path`: at its key, its value, or (with `offset`) a character of its value."""
-        line, column = self.within(path, offset) if offset >= 0 else self.at(path, value=value)
+        """A `Problem` at the key (with `value` the value) of `path`, or at its character number `offset`."""
+        line, column = self.at(path, value=value, offset=offset)
         return Problem(self.file, line, column, self.text(line), message, mend, error)
+
+    def _text_at(self, path: YamlPath) -> object:
+        here: Any = self.value
+        for step in path:
+            here = here[step]
+        return here
+
+    def _within(self, line: int, column: int, text: object, offset: int) -> tuple[int, int]:
+        """Where the character number `offset` of a scalar stands; its start, where an escape or a fold hides it."""
+        if not isinstance(text, str) or not text:
+            return line, column
+        at, column_from = line, column - 1
+        if self.text(line)[column_from : column_from + 1] in ("|", ">") and text[0] not in "|>":
+            at, column_from = line + 1, 0
+        elif self.text(line)[column_from : column_from + 1] in ("'", '"'):
+            column_from += 1
+        # White space may be folded, so the others are counted off one by one; the first that differs gives up.
+        wanted = [char for char in text[: offset + 1] if not char.isspace()]
+        found = 0
+        while at <= len(self.lines) and wanted:
+            for here, char in enumerate(self.text(at)[column_from:], column_from):
+                if char.isspace():
+                    continue
+                if char != wanted[found]:
+                    return line, column
+                found += 1
+                if found == len(wanted):
+                    return at, here + 1
+            at, column_from = at + 1, 0
+        return line, column
 
 
 def read_file(path: Path, name: str = "") -> list[Document]:
