@@ -1,0 +1,1 @@
+"""One module a printed page; each has `page() -> str`."""
