@@ -24,7 +24,7 @@ check: .venv/dev.done ## lint, format, types, import contract, printed docs, cha
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
-	.venv/bin/python docs/printer --check
+	.venv/bin/python docs/printer.py --check
 	.venv/bin/python changelog.d/check.py
 
 format: .venv/dev.done ## write the formatting that check asks for
@@ -32,7 +32,7 @@ format: .venv/dev.done ## write the formatting that check asks for
 	.venv/bin/ruff format .
 
 docs: .venv/run.done ## print docs/reference and docs/rules from the code
-	.venv/bin/python docs/printer
+	.venv/bin/python docs/printer.py
 
 bench: .venv/dev.done ## the ratios against decoding alone and against peers
 	bench/run

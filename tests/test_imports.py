@@ -68,9 +68,25 @@ def test_version_loads_nothing_but_its_own_text(root: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["scan", "--help"], ["rules", "--help"]], ids=" ".join)
 def test_help_loads_no_machine(root: Path, arguments: list[str]) -> None:
-    """Help is printed without the formats, the engine or what they stand on."""
+    """Help is printed without the formats, the engine, the rule reader or what they stand on."""
     code, modules = loaded(root, *arguments)
     assert code == 0
     assert {"argparse", "vedette.cli.parser"} <= modules
-    heavy = ("msgspec", "re2", "yaml", "isal", "vedette.formats", "vedette.engine", "vedette.sigma")
+    heavy = (
+        "re2",
+        "yaml",
+        "isal",
+        "multiprocessing",
+        "vedette.app",
+        "vedette.formats",
+        "vedette.engine",
+        "vedette.sigma",
+    )
     assert {name for name in modules if name.startswith(heavy)} == set()
+
+
+def test_the_list_of_commands_loads_none_of_them(root: Path) -> None:
+    """`vedette --help` imports no command's module, and no decoder."""
+    _, modules = loaded(root, "--help")
+    assert {name for name in modules if name.startswith("vedette.cli.")} == {"vedette.cli.parser"}
+    assert "msgspec" not in modules

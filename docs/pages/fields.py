@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pages.markdown import code, header, table
-
 from vedette.formats import SCHEMAS
 from vedette.schema import Field, Schema
 
