@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 
 from pages.markdown import bullets, code, header, table
@@ -23,7 +24,7 @@ _TECHNIQUE = re.compile(r"attack\.t\d{4}(\.\d{3})?")
 @cache
 def pack() -> tuple[Rule, ...]:
     """The pack, read with the settings under which its cases are judged; K2 before K10."""
-    loaded = app.load_rules(load_case(app.PACK / "cases.yaml", {}, today=app.datetime.now(app.UTC).date()))
+    loaded = app.load_rules(load_case(app.PACK / "cases.yaml", {}, today=datetime.now(UTC).date()))
     return tuple(sorted(app.usable_rules(loaded), key=lambda rule: (_shelf(rule), rule.name[0], int(rule.name[1:]))))
 
 
