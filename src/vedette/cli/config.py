@@ -1,0 +1,80 @@
+"""`vedette config`: check, show and describe the settings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from vedette.settings import Settings, SettingsError, load
+
+EXAMPLES = """\
+examples:
+  vedette config check                   is the vedette.yaml found here right? what is worth knowing?
+  vedette config check --config FILE     the same for another file
+  vedette config show                    the settings in force, the built-in ones included
+  vedette config show --origin           with the file and line of each value
+  vedette config schema > schema.json    the JSON Schema, for an editor
+
+The file is --config FILE, else $VEDETTE_CONFIG, ./vedette.yaml, $XDG_CONFIG_HOME/vedette/vedette.yaml,
+/etc/vedette/vedette.yaml. Notes do not make a check fail.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    deeds = parser.add_subparsers(dest="deed", required=True, metavar="check|show|schema")
+    deeds.add_parser("check", help="say everything that is wrong, and what is worth knowing")
+    show = deeds.add_parser("show", help="print the settings in force")
+    show.add_argument("--origin", action="store_true", help="with each value's file and line")
+    deeds.add_parser("schema", help="print the JSON Schema of vedette.yaml")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it: 0 fine, 2 wrong settings."""
+    if args.deed == "schema":
+        from vedette.settings.json_schema import json_schema
+
+        print(json.dumps(json_schema(), indent=2))
+        return 0
+    try:
+        settings = load(args.config, rules=_known_rules())
+    except SettingsError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 2
+    if args.deed == "show":
+        from vedette.settings.printing import shown
+
+        for line in shown(settings, origin=args.origin):
+            print(line)
+        return 0
+    for problem in settings.problems:
+        print(problem, file=sys.stderr)
+    for note in settings.notes if not settings.file else ():
+        print(note, file=sys.stderr)
+    print(f"ok: {_summary(settings)}")
+    return 0
+
+
+def _known_rules() -> list[str] | None:
+    return None
+
+
+def _summary(settings: Settings) -> str:
+    """What the settings come to, in a line."""
+    networks = sum(len(texts) for texts in settings.networks.values())
+    parts = [
+        settings.file or "built-in settings",
+        f"{_count(networks, 'network')} in {_count(len(settings.networks), 'list')}",
+        f"owner {settings.owner.name or 'nobody'}",
+        f"{_count(len(settings.automation), 'automation entry', 'automation entries')}",
+        f"{_count(len(settings.trusted_proxies), 'trusted proxy', 'trusted proxies')}",
+        f"{_count(len(settings.exceptions), 'exception')}",
+    ]
+    notes = sum(not problem.error for problem in settings.problems)
+    return "; ".join(parts) + (f"; {_count(notes, 'note')}" if notes else "")
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

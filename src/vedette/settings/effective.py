@@ -1,0 +1,130 @@
+"""Settings: what holds in the end, and what each room is given of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from vedette.network import Networks
+from vedette.problem import Problem
+from vedette.settings.checks import expired
+from vedette.settings.networks import resolve
+from vedette.settings.written import Automation, Exemption, Texts, Written
+from vedette.yaml_text import YamlPath
+
+Filter = dict[str, object]
+"""A Sigma filter document as plain values."""
+
+
+class Origin(NamedTuple):
+    """Where a value was said."""
+
+    file: str
+    """Nothing: built in."""
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.file else "default"
+
+
+class Proxy(NamedTuple):
+    """A trusted proxy with its networks looked up."""
+
+    identities: Texts
+    networks: Networks
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(Written):
+    """A vedette.yaml laid over the built-in defaults; `load` makes one."""
+
+    file: str = ""
+    """The file that was read, or nothing."""
+    problems: tuple[Problem, ...] = ()
+    """Warnings; whatever is an error was raised instead."""
+    notes: tuple[str, ...] = ()
+    """Lines for stderr at every start: defaults in use, exceptions that have expired."""
+    origins: Mapping[YamlPath, Origin] | None = None
+    """Path of a value in these settings -> where it was said."""
+
+    def origin(self, path: YamlPath) -> Origin:
+        """Where the value at `path`, or what lies around it, was said."""
+        known = self.origins or {}
+        for length in range(len(path), 0, -1):
+            if path[:length] in known:
+                return known[path[:length]]
+        return Origin("", 0)
+
+    def site_texts(self) -> Mapping[str, Texts]:
+        """Lists of texts by the placeholder that rules use for them; an empty one makes its test never hold.
+
+        They are written as Sigma writes texts, so that none of them is a pattern.
+        """
+        terraform = self.vault.terraform
+        lists: Mapping[str, Texts] = {
+            "owner": (self.owner.name,) if self.owner.name else (),
+            "owner_entities": self.owner.vault_entities,
+            "owner_aliases": self.owner.vault_aliases,
+            "secrets_namespaces": self.sensitive_namespaces.secrets,
+            "exec_namespaces": self.sensitive_namespaces.exec,
+            "terraform_entities": terraform.entities,
+            "terraform_roles": terraform.roles,
+            "terraform_policies": terraform.policies,
+            "token_roles": self.vault.token_roles,
+            "audit_flags": self.sources.kube_audit.audit_flags,
+        }
+        return {name: tuple(sigma_text(text).replace("*", "\\*") for text in texts) for name, texts in lists.items()}
+
+    def site_networks(self) -> Mapping[str, Networks]:
+        """Networks by the name that `innet` uses: each list, `trusted` for all together, and `terraform`."""
+        found = {name: Networks.of(texts, name) for name, texts in self.networks.items()}
+        found["trusted"] = Networks.of([text for texts in self.networks.values() for text in texts], "trusted")
+        found["terraform"] = resolve(self.vault.terraform.addresses, self.networks, "terraform")
+        return found
+
+    def proxies(self) -> tuple[Proxy, ...]:
+        """The trusted proxies, for the format that judges addresses."""
+        return tuple(
+            Proxy(entry.identity, resolve(entry.addresses, self.networks, "trusted proxy"))
+            for entry in self.trusted_proxies
+        )
+
+    def filters(self, today: date) -> list[Filter]:
+        """Automation, and the exceptions that hold on `today`, as Sigma filters; each names its origin in its title."""
+        found = [
+            _filter(f"automation ({self.origin(('automation', index))}): {entry.reason}", entry.rule, _selection(entry))
+            for index, entry in enumerate(self.automation)
+        ]
+        for index, exemption in enumerate(self.exceptions):
+            if not expired(exemption, today):
+                found.append(_exemption_filter(exemption, str(self.origin(("exceptions", index)))))
+        return found
+
+
+def _selection(entry: Automation) -> dict[str, object]:
+    """What an automation entry excuses; the actor is user.username, never an impersonated name."""
+    selection: dict[str, object] = {"actor|cased": [sigma_text(actor) for actor in entry.actor]}
+    if entry.verbs:
+        selection["verb|cased"] = list(entry.verbs)
+    if isinstance(entry.scope, tuple):
+        selection["namespace|cased"] = list(entry.scope)
+    elif entry.scope != "any":
+        selection["namespace|exists"] = entry.scope == "named"
+    return selection
+
+
+def _exemption_filter(entry: Exemption, origin: str) -> Filter:
+    title = f"exception until {entry.expires} ({origin}): {entry.reason}"
+    return _filter(title, entry.rule, dict(entry.match))
+
+
+def _filter(title: str, rules: Texts, selection: dict[str, object]) -> Filter:
+    body = {"rules": list(rules), "selection": selection, "condition": "not selection"}
+    return {"title": title, "filter": body}
+
+
+def sigma_text(text: str) -> str:
+    r"""`text` as Sigma writes it, where only `*` is a wildcard: `?` and `\` stand for themselves."""
+    return text.replace("\\", "\\\\").replace("?", "\\?")

@@ -1,0 +1,183 @@
+"""What may stand in a vedette.yaml: one frozen dataclass a map, each key with its type and its sentence.
+
+The reader, the JSON Schema and the printed settings are all driven by these classes; a key added here is read,
+offered by editors and shown without another line anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+
+Texts = tuple[str, ...]
+"""A list of texts; a single text may be written without its brackets."""
+Scope = str | tuple[str, ...]
+"""`any`, `cluster`, `named`, or a list of namespaces."""
+Selection = Mapping[str, object]
+"""A Sigma selection: field names, perhaps with modifiers, and the values they are compared with."""
+
+SCOPES = ("any", "cluster", "named")
+"""What `scope` may say besides a list of namespaces."""
+
+
+class Says(NamedTuple):
+    """What the reader, the schema and the printer know of a key besides its type."""
+
+    doc: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    """Texts that have a meaning of their own."""
+    shorthand: str = ""
+    """The key of the map that a plain text in its place means: `owner: me` is `owner: {name: me}`."""
+
+
+class Key(NamedTuple):
+    """One key of a map."""
+
+    name: str
+    type: Any
+    says: Says
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The one person whom the rules excuse, and whose identity they guard (K3, K4, K9, V7)."""
+
+    name: Annotated[str, Says("The user name in Kubernetes, exactly as the audit log has it.")] = ""
+    vault_entities: Annotated[Texts, Says("The entity ids in Vault (`auth.entity_id`).")] = ()
+    vault_aliases: Annotated[
+        Texts, Says("Display names in Vault (`auth.display_name`), for where it logs no entity id.")
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SensitiveNamespaces:
+    """Namespaces that are watched more closely; they are added to the built-in ones."""
+
+    secrets: Annotated[Texts, Says("Where nobody reads a Secret unseen (K3).")] = ()
+    exec: Annotated[Texts, Says("Where nobody opens a shell or tunnel unseen (K4).")] = ()
+    without: Annotated[Texts, Says("Built-in namespaces to leave out, of both lists.")] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Automation:
+    """Programs that a rule excuses, because doing this is their work; an impersonated name excuses nobody."""
+
+    actor: Annotated[
+        Texts,
+        Says("User names, exactly as the audit log has them; `*` stands for any characters.", required=True),
+    ] = ()
+    rule: Annotated[Texts, Says("The rules that excuse them; no other does.", required=True)] = ()
+    verbs: Annotated[Texts, Says("Only these verbs (list, watch, delete ...); without it, any.")] = ()
+    scope: Annotated[
+        Scope,
+        Says(
+            "any: every request. cluster: only requests that name no namespace. named: only requests that name one. "
+            "A list: only these namespaces.",
+            choices=SCOPES,
+        ),
+    ] = "any"
+    reason: Annotated[str, Says("Why this is their work.", required=True)] = ""
+    off: Annotated[bool, Says("true: take this built-in entry away (actor and rule say which).")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxy:
+    """A proxy whose word on the client's address is believed: its identity AND its address must fit."""
+
+    identity: Annotated[Texts, Says("User names of the proxy; `*` stands for any characters.", required=True)] = ()
+    addresses: Annotated[Texts, Says("Where it connects from: names of networks, or networks.", required=True)] = ()
+    reason: Annotated[str, Says("Why its word is believed.", required=True)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terraform:
+    """How Terraform is known in Vault: by one of its identities AND its address (V4)."""
+
+    entities: Annotated[Texts, Says("Entity ids (`auth.entity_id`).")] = ()
+    roles: Annotated[Texts, Says("Role names (`auth.metadata.role`).")] = ()
+    policies: Annotated[Texts, Says("Policies that no other token has (`auth.token_policies`).")] = ()
+    addresses: Annotated[Texts, Says("Where it connects from: names of networks, or networks.")] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """What is known of Vault or OpenBao."""
+
+    terraform: Annotated[Terraform, Says("The identity that may change policies.")] = Terraform()
+    token_roles: Annotated[Texts, Says("Token roles that grant, on purpose, more than their caller has (V6).")] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """What a rule excuses for a while."""
+
+    rule: Annotated[Texts, Says("The rules that excuse it; no other does.", required=True)] = ()
+    match: Annotated[Selection, Says("A Sigma selection; all of it must hold.", required=True)] = field(
+        default_factory=dict
+    )
+    reason: Annotated[str, Says("Why it is excused.", required=True)] = ""
+    owner: Annotated[str, Says("Who answers for it.", required=True)] = ""
+    expires: Annotated[date | None, Says("The last day it excuses, YYYY-MM-DD.", required=True)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class KubeAudit:
+    """What is known of the Kubernetes audit log."""
+
+    audit_flags: Annotated[
+        Texts, Says("The `--audit-...` arguments that kube-apiserver is meant to run with (K6).")
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is known of each source."""
+
+    kube_audit: Annotated[KubeAudit, Says("The Kubernetes audit log.")] = KubeAudit()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """vedette.yaml: the site's networks, names and exemptions, once, for every rule."""
+
+    networks: Annotated[
+        Mapping[str, Texts],
+        Says(
+            "Named lists of trusted networks (lan, pods, services, nodes, tailnet, loopback ...); they take the place "
+            "of the built-in ones."
+        ),
+    ] = field(default_factory=dict)
+    allowlist_from: Annotated[
+        str,
+        Says(
+            "A Terraform .tfvars or .tfvars.json file whose `security_source_ip_allowlist` is one more list of "
+            "trusted networks, called `allowlist`; relative to this file."
+        ),
+    ] = ""
+    owner: Annotated[Owner, Says("The one person whom the rules excuse and guard.", shorthand="name")] = Owner()
+    sensitive_namespaces: Annotated[
+        SensitiveNamespaces, Says("Namespaces watched more closely, besides the built-in ones.")
+    ] = SensitiveNamespaces()
+    automation: Annotated[tuple[Automation, ...], Says("Programs that a rule excuses, besides the built-in ones.")] = ()
+    trusted_proxies: Annotated[
+        tuple[TrustedProxy, ...], Says("Proxies whose word on the client's address is believed.")
+    ] = ()
+    vault: Annotated[Vault, Says("What is known of Vault or OpenBao.")] = Vault()
+    exceptions: Annotated[tuple[Exemption, ...], Says("What a rule excuses for a while.")] = ()
+    sources: Annotated[Sources, Says("What is known of each source.")] = Sources()
+    runbook_url: Annotated[str, Says("Where runbooks are found; `{rule}` stands for the rule's id.")] = ""
+
+
+@cache
+def keys(cls: type) -> Mapping[str, Key]:
+    """The keys of one of these classes, by name, in order."""
+    found = {}
+    for name, hint in get_type_hints(cls, include_extras=True).items():
+        says = next((extra for extra in get_args(hint) if isinstance(extra, Says)), None)
+        if says is not None:
+            found[name] = Key(name, get_args(hint)[0], says)
+    return found
