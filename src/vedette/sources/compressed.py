@@ -31,7 +31,7 @@ def gzip_blocks(descriptor: int) -> Iterator[Block]:
             while block := file.read(_BLOCK):
                 given += len(block)
                 yield block
-    except (OSError, EOFError, zlib.error, igzip_lib.IsalError) as error:
+    except (OSError, EOFError, zlib.error, igzip_lib.IsalError) as error:  # type: ignore[misc] # isal types it as Any
         if isinstance(error, OSError) and error.errno is not None:
             raise
     else:

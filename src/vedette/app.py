@@ -1,0 +1,311 @@
+"""App: wires rooms together; one function a command, nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vedette import settings as settings_room
+from vedette import sigma
+from vedette.alert import Alert
+from vedette.cases import BadCase, Result, run_cases
+from vedette.engine.conclude import Conclusion
+from vedette.engine.explain import Clause, explain
+from vedette.engine.matcher import reaction_to
+from vedette.engine.roster import Roster
+from vedette.engine.sighting import Sighting
+from vedette.engine.sorter import Sorter
+from vedette.event import Event
+from vedette.formats import SCHEMAS
+from vedette.formats.base import TrustedProxy
+from vedette.formats.reader import splittable
+from vedette.match import Match
+from vedette.rule import Detection, Reaction, Rule, Severity
+from vedette.scan import Counts, Done, Plan, Rejected, Scanner
+from vedette.sources.files import STDIN, File, Range, chunks, describe, discover, head, ranges
+from vedette.workers import read_all
+
+PACK = Path(__file__).parent / "rules"
+"""The folder of the rules that come with vedette."""
+
+
+class Wrong(Exception):
+    """What a person must mend before anything can run; one text a problem."""
+
+    def __init__(self, problems: Sequence[object]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def load_settings(config: str | None) -> settings_room.Settings:
+    """The settings from `config` or where they are found by themselves. Raises Wrong."""
+    try:
+        return settings_room.load(Path(config) if config else None)
+    except settings_room.SettingsError as error:
+        raise Wrong(error.problems) from error
+
+
+def pack_files() -> list[Path]:
+    """The rule files of the pack, by name."""
+    return sorted(PACK.glob("*/*/rule.yml"))
+
+
+def rule_files(paths: Sequence[str]) -> list[Path]:
+    """The Sigma files that `paths` (files and folders) hold. Raises Wrong for one that holds none."""
+    found: list[Path] = []
+    for text in paths:
+        path = Path(text)
+        files = sorted(p for suffix in ("*.yml", "*.yaml") for p in path.rglob(suffix)) if path.is_dir() else [path]
+        if not files or not all(file.is_file() for file in files):
+            raise Wrong([f"{text}: no Sigma rule (.yml, .yaml) here"])
+        found += files
+    return found
+
+
+def load_rules(
+    settings: settings_room.Settings, extra: Sequence[str] = (), *, pack: bool = True, unproven: bool = False
+) -> sigma.Loaded:
+    """The pack and the rules in `extra`, read with the settings' names; problems are left to the caller."""
+    files = [*(pack_files() if pack else ()), *rule_files(extra)]
+    site = sigma.Site(settings.site_texts(), settings.site_networks())
+    filters = settings.filters(datetime.now(UTC).date())
+    return sigma.load(files, SCHEMAS, site, filters, unproven=unproven)
+
+
+def usable_rules(loaded: sigma.Loaded, only: Sequence[str] = ()) -> tuple[Rule, ...]:
+    """The rules that can work, `only` those named where any is. Raises Wrong for a rule with errors or an unknown name."""
+    errors = [problem for problem in loaded.problems if problem.error]
+    if errors:
+        raise Wrong(errors)
+    by_name = {rule.name.lower(): rule for rule in loaded.rules}
+    unknown = [name for name in only if name.lower() not in by_name]
+    if unknown:
+        raise Wrong([f"no rule is called {unknown[0]!r}; there are {', '.join(rule.name for rule in loaded.rules)}"])
+    return tuple(by_name[name.lower()] for name in only) if only else tuple(loaded.rules)
+
+
+def trusted_proxies(settings: settings_room.Settings) -> tuple[TrustedProxy, ...]:
+    """The settings' trusted proxies as the kube audit format wants them."""
+    return tuple(TrustedProxy(proxy.identities, proxy.networks) for proxy in settings.proxies())
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRequest:
+    """What a person asked of `vedette scan`."""
+
+    paths: tuple[str, ...]
+    config: str | None = None
+    rules: tuple[str, ...] = ()
+    """Files and folders of further rules."""
+    only: tuple[str, ...] = ()
+    severity: Severity = Severity.INFO
+    since: int | None = None
+    until: int | None = None
+    jobs: int = 1
+    quarantine: str | None = None
+    unproven: bool = False
+
+
+@dataclass(slots=True)
+class ScanRun:
+    """A scan: `read()` once, then `alerts()` or `matches()` once."""
+
+    request: ScanRequest
+    settings: settings_room.Settings
+    rules: tuple[Rule, ...]
+    files: list[File]
+    troubles: list[str]
+    """What could not be read, a line each."""
+    counts: Counts = field(default_factory=Counts)
+    _conclusion: Conclusion | None = None
+    _parts: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(file, part) -> lines in it; after reading, the lines before it."""
+
+    @property
+    def total(self) -> int:
+        """Bytes to be read, 0 where nobody knows (stdin, compressed files)."""
+        return 0 if any(not file.size or file.packing for file in self.files) else sum(file.size for file in self.files)
+
+    def read(self, progress: Callable[[int, int], None]) -> None:
+        """Read all files; `progress` hears of bytes and events as they are read."""
+        plan = Plan(
+            self.rules,
+            trusted_proxies(self.settings),
+            self.request.since,
+            self.request.until,
+            keep_quarantine=self.request.quarantine is not None,
+        )
+        self._conclusion = Conclusion(Roster.of(self.rules))
+        rejected = Sorter(Rejected, lambda one: (one.file, one.part, one.line))
+        before = [_fingerprint(file) for file in self.files]
+        for word in read_all(plan, self.files, self._cut(), self.request.jobs):
+            if isinstance(word, Done):
+                self._finish_part(word)
+                continue
+            progress(word.bytes, word.events)
+            for sighting in word.sightings:
+                self._conclusion.add(sighting)
+            for one in word.rejected:
+                rejected.add(one)
+        self._number_lines()
+        self._notice_changes(before)
+        if self.request.quarantine is not None:
+            self._write_quarantine(Path(self.request.quarantine), rejected)
+        rejected.close()
+
+    def alerts(self) -> Iterator[Alert]:
+        """Every alert, by the time it was first seen."""
+        if self._conclusion is None:
+            raise RuntimeError("read() comes first")
+        return self._conclusion.alerts(self._place, self.request.severity)
+
+    def matches(self) -> Iterator[Match]:
+        """Every act that met a rule, in time order."""
+        if self._conclusion is None:
+            raise RuntimeError("read() comes first")
+        return (match for match in self._conclusion.matches(self._place) if match.severity >= self.request.severity)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know before reading the alerts: rules that the settings leave without work."""
+        idle = [rule for rule in self.rules if rule.not_configured]
+        return [f"not configured: {', '.join(f'{rule.name} ({rule.not_configured})' for rule in idle)}"] if idle else []
+
+    def runbook_url(self, rule: str) -> str:
+        """Where the rule's runbook stands: by the settings' pattern, else the file that came with the rule."""
+        if self.settings.runbook_url:
+            return self.settings.runbook_url.replace("{rule}", rule)
+        folder = next((one.folder for one in self.rules if one.name == rule), None)
+        runbook = folder / "runbook.md" if folder is not None else None
+        return runbook.resolve().as_uri() if runbook is not None and runbook.is_file() else ""
+
+    def _cut(self) -> list[Range]:
+        parts: list[Range] = []
+        for index, file in enumerate(self.files):
+            plain = file.size > 0 and not file.packing
+            if self.request.jobs > 1 and plain and splittable(head(file)):
+                parts += ranges(file, index)
+            else:
+                parts.append(Range(index, 0))
+        return parts
+
+    def _finish_part(self, done: Done) -> None:
+        self.counts.add(done.counts)
+        self._parts[done.part.file, done.part.part] = done.counts.lines
+        if done.trouble:
+            self.troubles.append(f"{self.files[done.part.file].name}: {done.trouble}; what stands before it was read")
+
+    def _number_lines(self) -> None:
+        before: dict[int, int] = {}
+        for file, part in sorted(self._parts):
+            lines = self._parts[file, part]
+            self._parts[file, part] = before.get(file, 0)
+            before[file] = before.get(file, 0) + lines
+
+    def _place(self, sighting: Sighting) -> tuple[str, int]:
+        return self.files[sighting.file].name, self._parts[sighting.file, sighting.part] + sighting.line
+
+    def _notice_changes(self, before: Sequence[tuple[int, int] | None]) -> None:
+        for file, was in zip(self.files, before, strict=True):
+            if was is not None and _fingerprint(file) != was:
+                self.troubles.append(f"{file.name}: changed while it was read; scan it again for what came after")
+
+    def _write_quarantine(self, path: Path, rejected: Sorter[Rejected]) -> None:
+        import msgspec
+
+        encode = msgspec.json.Encoder().encode
+        with path.open("wb") as out:
+            for one in rejected:
+                line = self._parts[one.file, one.part] + one.line
+                kept: dict[str, object] = {"file": self.files[one.file].name, "line": line, "reason": one.reason}
+                try:
+                    kept["raw"] = one.raw.decode()
+                except UnicodeDecodeError:
+                    kept["raw_base64"] = one.raw
+                out.write(encode(kept) + b"\n")
+
+
+def _fingerprint(file: File) -> tuple[int, int] | None:
+    if file.name == STDIN:
+        return None
+    try:
+        status = os.stat(file.name)
+    except OSError:
+        return (0, 0)
+    return status.st_size, status.st_mtime_ns
+
+
+def prepare_scan(request: ScanRequest) -> ScanRun:
+    """Settings, rules and files for a scan. Raises Wrong where nothing can be scanned."""
+    settings = load_settings(request.config)
+    rules = usable_rules(load_rules(settings, request.rules, unproven=request.unproven), request.only)
+    names, troubles = discover(request.paths)
+    files: list[File] = []
+    for name in names:
+        try:
+            files.append(describe(name))
+        except OSError as error:
+            troubles.append(f"{name}: {error.strerror or error}")
+    if not files:
+        raise Wrong(troubles or ["nothing to read"])
+    return ScanRun(request, settings, rules, files, troubles)
+
+
+def events(paths: Sequence[str], config: str | None = None) -> Iterator[Event]:
+    """Every event in `paths`, decoded whole: for `init`, which looks at all of them. Raises Wrong."""
+    settings = load_settings(config)
+    scanner = Scanner(Plan((), trusted_proxies(settings)))
+    names, troubles = discover(paths)
+    if troubles:
+        raise Wrong(troubles)
+    for index, name in enumerate(names):
+        try:
+            file = describe(name)
+            yield from scanner.events_in(chunks(file, Range(index, 0)))
+        except OSError as error:
+            raise Wrong([f"{name}: {error.strerror or error}"]) from error
+
+
+def test_rules(rules: Sequence[Rule], extra: Sequence[str] = ()) -> Iterator[Result]:
+    """Every case of `rules`, run through the whole scan. Raises Wrong for a case that cannot be run."""
+    read: dict[int, tuple[settings_room.Settings, dict[str, Rule]]] = {}
+
+    def rules_under(settings: settings_room.Settings) -> dict[str, Rule]:
+        if id(settings) not in read:
+            loaded = load_rules(settings, extra, unproven=True)
+            read[id(settings)] = settings, {rule.name: rule for rule in loaded.rules}
+        return read[id(settings)][1]
+
+    for rule in rules:
+        try:
+            yield from run_cases(rule, rules_under)
+        except BadCase as error:
+            raise Wrong([error]) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One document of a rule against one event."""
+
+    detection: Detection
+    event: Event
+    clause: Clause
+    reaction: Reaction | None
+
+
+def explain_rule(rule: Rule, data: bytes, settings: settings_room.Settings) -> list[Explanation]:
+    """Each of the rule's documents against each event in `data` that has its format. Raises Wrong where none has."""
+    scanner = Scanner(Plan((), trusted_proxies(settings)))
+    found = [
+        Explanation(detection, event, clause, reaction_to(detection, event, clause.verdict))
+        for event in scanner.events_in([data])
+        for detection in rule.detections
+        if detection.format == event.format
+        for clause in (explain(detection.node, event),)
+    ]
+    if not found:
+        formats = ", ".join(sorted({detection.format for detection in rule.detections})) or "no format at all"
+        raise Wrong([f"no event here that {rule.name} looks at (it reads {formats})"])
+    return found

@@ -1,0 +1,76 @@
+"""The argument parser: only the module of the command that was called is imported."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from vedette.cli import COMMANDS
+
+_EXAMPLES = """\
+examples:
+  vedette scan /var/log/kubernetes/audit.log      every alert in one log
+  vedette scan logs/ -o jsonl | jq .rule          a folder, gz and zst included
+  vedette init logs/ > vedette.yaml               settings from what the logs show
+  vedette rules show K3                           what a rule catches, and what it cannot see
+  vedette explain K3 event.json                   clause by clause, why it fired or not
+"""
+
+
+def build(command: str | None = None) -> argparse.ArgumentParser:
+    """The whole parser, with the arguments of `command` only (None: of all)."""
+    parser = argparse.ArgumentParser(
+        prog="vedette",
+        usage="vedette COMMAND [options]",
+        description=_EXAMPLES
+        + "\nSecurity alerting for Kubernetes, Vault and SSH whose every rule is proven able to fire.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="exit codes: 0 nothing found, 1 findings, 2 error, 130 interrupted",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and end")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, help_text in COMMANDS.items():
+        added = commands.add_parser(
+            name, help=help_text, formatter_class=argparse.RawDescriptionHelpFormatter, description=""
+        )
+        if command in (None, name):
+            module = importlib.import_module(f"vedette.cli.{name}")
+            added.description = f"{module.EXAMPLES}\n{help_text[0].upper()}{help_text[1:]}."
+            module.add_arguments(added)
+            added.add_argument(
+                "--config",
+                metavar="FILE",
+                help="settings; else $VEDETTE_CONFIG, ./vedette.yaml, $XDG_CONFIG_HOME/vedette, /etc/vedette",
+            )
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and run; returns the exit code."""
+    command = next((word for word in arguments if word in COMMANDS), None)
+    parser = build(command or "")
+    args = parser.parse_args(list(arguments))
+    if args.version:
+        from vedette import __version__
+
+        print(f"vedette {__version__}")
+        return 0
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    module: Any = importlib.import_module(f"vedette.cli.{args.command}")
+    try:
+        code: int = module.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output (head, less) has had enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code

@@ -1,0 +1,82 @@
+"""What a program sees: alerts and matches as versioned JSON records. The field names are a promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from vedette.alert import Alert
+from vedette.cli.screen import stamp
+from vedette.match import Match
+from vedette.rule import Severity
+
+ALERT = "vedette.alert/1"
+MATCH = "vedette.match/1"
+SCAN = "vedette.scan/1"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def alert_record(alert: Alert, runbook_url: str) -> dict[str, Any]:
+    """An alert: RFC 3339 times in UTC, severity by name."""
+    return {
+        "schema": ALERT,
+        "id": alert.id,
+        "rule": alert.rule,
+        "title": alert.title,
+        "severity": str(Severity(alert.severity)),
+        "outcome": alert.outcome,
+        "first_seen": stamp(alert.first_seen),
+        "last_seen": stamp(alert.last_seen),
+        "count": alert.count,
+        "actor": alert.actor,
+        "address": alert.address,
+        "object": alert.object,
+        "source": alert.source,
+        "file": alert.file,
+        "line": alert.line,
+        "runbook_url": runbook_url,
+        "via": alert.via,
+        "why": alert.why,
+        "first_act": alert.act,
+        "last_act": alert.last_act,
+        "detections": alert.detections,
+    }
+
+
+def match_record(match: Match, runbook_url: str) -> dict[str, Any]:
+    """A match: as an alert, with the act itself."""
+    return {
+        "schema": MATCH,
+        "act": match.act,
+        "rule": match.rule,
+        "title": match.title,
+        "severity": str(Severity(match.severity)),
+        "outcome": match.outcome,
+        "first_seen": stamp(match.first),
+        "last_seen": stamp(match.time),
+        "count": match.count,
+        "actor": match.actor,
+        "address": match.address,
+        "object": match.object,
+        "source": match.source,
+        "file": match.file,
+        "line": match.line,
+        "runbook_url": runbook_url,
+        "via": match.via,
+        "why": match.why,
+        "detection": match.detection,
+    }
+
+
+def encoded(record: dict[str, Any]) -> bytes:
+    """One line of JSON, UTF-8; a lone surrogate in log text becomes a question mark."""
+    try:
+        return _encode(record)
+    except UnicodeEncodeError:
+        cleaned = {
+            key: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+            for key, value in record.items()
+        }
+        return _encode(cleaned)

@@ -1,0 +1,201 @@
+"""`vedette rules`: list, show, test, lint and begin rules, of the pack and of one's own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vedette.rule import Rule
+    from vedette.sigma import Loaded
+
+EXAMPLES = """\
+examples:
+  vedette rules list                              all rules, a line each
+  vedette rules show K3                           what it catches, needs and cannot see
+  vedette rules show K3 --runbook                 what to do when it fires
+  vedette rules test                              every case of every rule, by name
+  vedette rules test K3 --rules my-rules/         with your own
+  vedette rules lint my-rules/                    everything wrong in Sigma files, with the mend
+  vedette rules new my-rules/shadow_read          begin a rule with its example events
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb, and what it works on."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    listing = verbs.add_parser("list", help="all rules, a line each")
+    listing.add_argument("-o", "--output", choices=("table", "json"), default="table", help="how to print")
+    show = verbs.add_parser("show", help="one rule: what it catches, needs and cannot see")
+    show.add_argument("rule", metavar="RULE", help="a rule's name, K3")
+    show.add_argument("--runbook", action="store_true", help="print its runbook")
+    show.add_argument("--sigma", action="store_true", help="print its Sigma text")
+    test = verbs.add_parser("test", help="run every case of the rules by name")
+    test.add_argument("names", nargs="*", metavar="RULE", help="only these rules, or a folder of your own")
+    test.add_argument("-q", "--quiet", action="store_true", help="print failures only")
+    lint = verbs.add_parser("lint", help="everything wrong in Sigma files")
+    lint.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; without: the pack")
+    new = verbs.add_parser("new", help="begin a rule: Sigma text, example events, runbook")
+    new.add_argument("folder", metavar="FOLDER", help="the folder to make")
+    new.add_argument("--source", choices=("kubernetes", "vault", "sshd"), default="kubernetes", help="the log it reads")
+    for verb in (listing, show, test):
+        verb.add_argument("--rules", action="append", default=[], metavar="PATH", help="further Sigma rules")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: done, all cases pass, nothing to mend; 1: a case failed or something is to mend; 2: error."""
+    from vedette import app
+
+    try:
+        return int(_VERBS[args.verb](args))
+    except app.Wrong as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _loaded(args: argparse.Namespace, extra: list[str]) -> Loaded:
+    from vedette import app
+
+    return app.load_rules(app.load_settings(args.config), extra, unproven=True)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.escape import terminal
+
+    rules = app.usable_rules(_loaded(args, args.rules))
+    if args.output == "json":
+        import msgspec
+
+        print(msgspec.json.format(msgspec.json.encode([_record(rule) for rule in rules])).decode())
+        return 0
+    for rule in rules:
+        note = f"   not configured: {rule.not_configured}" if rule.not_configured else ""
+        sources = ", ".join(sorted({detection.format for detection in rule.detections}))
+        print(f"{rule.name:<5} {rule.severity!s:<9} {sources:<24} {terminal(rule.title)}{note}")
+    return 0
+
+
+def _record(rule: Rule) -> dict[str, Any]:
+    return {
+        "rule": rule.name,
+        "title": rule.title,
+        "severity": str(rule.severity),
+        "formats": sorted({detection.format for detection in rule.detections}),
+        "tags": rule.tags,
+        "not_configured": rule.not_configured,
+        "documents": sorted([d.name for d in rule.detections] + [c.name for c in rule.correlations]),
+    }
+
+
+def _show(args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.escape import terminal
+
+    rule = app.usable_rules(_loaded(args, args.rules), [args.rule])[0]
+    if args.runbook or args.sigma:
+        name = "runbook.md" if args.runbook else "rule.yml"
+        file = (rule.folder or Path()) / name
+        if rule.folder is None or not file.is_file():
+            raise app.Wrong([f"{rule.name} has no {name}"])
+        print(file.read_text("utf-8"), end="")
+        return 0
+    print(f"{rule.name}  {rule.severity}  {terminal(rule.title)}\n")
+    print(terminal_block(rule.description))
+    sections = {
+        "Documents": [
+            *(f"{d.name}: {d.title}{'' if d.alerts else ' (read by a correlation only)'}" for d in rule.detections),
+            *(f"{c.name}: {c.title}" for c in rule.correlations),
+        ],
+        "Needs": [_need(need) for need in rule.needs],
+        "Cannot see": list(rule.blind_spots),
+        "Other sources": list(rule.second_sources),
+        "False positives": list(rule.falsepositives),
+        "ATT&CK": [", ".join(rule.tags)] if rule.tags else [],
+        "References": list(rule.references),
+        "Not configured": [rule.not_configured] if rule.not_configured else [],
+    }
+    for heading, lines in sections.items():
+        if lines:
+            print(f"\n{heading}")
+            for line in lines:
+                print(f"  - {terminal(line)}")
+    return 0
+
+
+def terminal_block(text: str) -> str:
+    """A text of several lines, each cleaned."""
+    from vedette.escape import terminal
+
+    return "\n".join(terminal(line) for line in text.strip().splitlines())
+
+
+def _need(need: Any) -> str:
+    words = [need.format]
+    if need.level:
+        words.append(f"level {need.level}")
+    if need.stages:
+        words.append(f"stage {' or '.join(need.stages)}")
+    if need.fields:
+        words.append(f"fields {', '.join(need.fields)}")
+    return ": ".join((words[0], ", ".join(words[1:]))) if words[1:] else words[0]
+
+
+def _test(args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.escape import terminal
+
+    folders = [name for name in args.names if Path(name).exists()]
+    names = [name for name in args.names if name not in folders]
+    extra = [*args.rules, *folders]
+    loaded = _loaded(args, extra)
+    rules = app.usable_rules(loaded, names)
+    if folders and not names:
+        own = {str(file) for file in app.rule_files(folders)}
+        rules = tuple(rule for rule in rules if any(d.file in own for d in rule.detections))
+    ran = failed = 0
+    for result in app.test_rules(rules, extra):
+        ran, failed = ran + 1, failed + bool(result.fault)
+        kind = "fires" if result.case.fires else "quiet"
+        if result.fault:
+            print(f"FAILED {result.rule} {kind} {terminal(result.case.name)}: {terminal(result.fault)}")
+            print(f"       {terminal(str(result.case.file))}:{result.case.line}")
+        elif not args.quiet:
+            print(f"ok     {result.rule} {kind} {terminal(result.case.name)}")
+    print(f"{ran - failed} passed, {failed} failed")
+    if not ran:
+        print("vedette: no case to run: a rule's cases stand in fires.jsonl and quiet.jsonl beside it", file=sys.stderr)
+        return 2
+    return 1 if failed else 0
+
+
+def _lint(args: argparse.Namespace) -> int:
+    from vedette import app
+
+    loaded = app.load_rules(app.load_settings(args.config), args.paths)
+    wanted = {str(file) for file in app.rule_files(args.paths)} if args.paths else None
+    problems = [problem for problem in loaded.problems if wanted is None or problem.file in wanted]
+    for problem in problems:
+        print(problem)
+    errors = sum(problem.error for problem in problems)
+    print(f"{errors} errors, {len(problems) - errors} warnings")
+    return 1 if errors else 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.cli.rule_template import files
+
+    folder = Path(args.folder)
+    if folder.exists():
+        raise app.Wrong([f"{folder} is there already; name a folder to be made"])
+    folder.mkdir(parents=True)
+    for name, text in files(folder.name, args.source).items():
+        (folder / name).write_text(text, "utf-8")
+    print(f"{folder}/rule.yml, fires.jsonl, quiet.jsonl and runbook.md made; now: vedette rules test {folder}")
+    return 0
+
+
+_VERBS = {"list": _list, "show": _show, "test": _test, "lint": _lint, "new": _new}
