@@ -12,11 +12,41 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vedette.event import Event
+from vedette.network import Networks
 from vedette.schema import Projection, Schema
 
 
 class Unreadable(Exception):
     """A record that cannot be read; `str()` is the reason, short and countable: "not JSON", "cut off"."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxy:
+    """A proxy in front of the API server whose word on the client's address is taken."""
+
+    identities: tuple[str, ...]
+    """User names, cased, in which `*` stands for any text."""
+    networks: Networks
+    """The proxy's own addresses."""
+
+    def stands_between(self, identity: str, peer: str) -> bool:
+        """True when who authenticated as `identity` from `peer` is this proxy; a name alone would prove little."""
+        return any(_fits(glob, identity) for glob in self.identities) and self.networks.contains(peer) is True
+
+
+def _fits(glob: str, text: str) -> bool:
+    first, *rest = glob.split("*")
+    if not rest:
+        return text == first
+    if not text.startswith(first):
+        return False
+    at = len(first)
+    for piece in rest[:-1]:
+        at = text.find(piece, at)
+        if at < 0:
+            return False
+        at += len(piece)
+    return len(text) - len(rest[-1]) >= at and text.endswith(rest[-1])
 
 
 class Format(Protocol):
@@ -52,8 +82,10 @@ class Projector(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """Where every line went. `lines == sum(events) + quarantined + ignored` counts records: a line that holds a list of
-    records counts once for each, a record over several lines counts once."""
+    """Where every record went: `records == sum(events) + quarantined + ignored`.
+
+    A line that holds a list of records counts once for each, a record over several lines counts once.
+    """
 
     records: int = 0
     events: Counter[str] = field(default_factory=Counter)
@@ -89,4 +121,3 @@ class Batch:
     """Projected; None for an oddly typed one."""
     locate: Callable[[int], tuple[bytes, int]]
     """Index in `records` -> (the raw record, its line counted from the chunk's first line = 0)."""
-

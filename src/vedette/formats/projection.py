@@ -18,21 +18,26 @@ _TYPES: Mapping[FieldType, Any] = {
     FieldType.TEXTS: tuple[str, ...] | None,
     FieldType.ADDRESSES: tuple[str, ...] | None,
 }
+_EMPTY_IS_ABSENT = frozenset({FieldType.TEXT, FieldType.ADDRESS})
 
 
 class StructProjector:
     """Decodes the projected fields of a JSON record in C and skips the rest.
 
-    `required` names top-level keys whose presence, as texts, makes a record one of this format.
+    `required` names top-level keys whose presence makes a record one of this format, with the type each must have:
+    TEXT or OBJECT. `sparse` names the objects in which an empty text means the same as none: older servers wrote
+    `""` where newer ones write nothing.
     """
 
-    def __init__(self, projection: Projection, required: tuple[str, ...]) -> None:
-        tree: dict[str, Any] = {key: str for key in required}
+    def __init__(
+        self, projection: Projection, required: Mapping[str, FieldType], sparse: frozenset[str] = frozenset()
+    ) -> None:
+        tree: dict[str, Any] = {key: str if kind is FieldType.TEXT else {} for key, kind in required.items()}
         for field in projection.fields:
             _plant(tree, field)
         self.constants: dict[str, object] = {}
-        self._struct = self._define("Record", tree, required)
-        self.expressions: dict[str, str] = {field.name: self._expression(field.name) for field in projection.fields}
+        self._struct = self._define("Record", tree, frozenset(required))
+        self.expressions: dict[str, str] = {field.name: _expression(field, sparse) for field in projection.fields}
         self._decoder = msgspec.json.Decoder(self._struct)
 
     def lines(self, chunk: bytes) -> list[Any] | None:
@@ -53,26 +58,31 @@ class StructProjector:
         except RecursionError as error:
             raise Unreadable("nested too deep") from error
 
-    def _define(self, name: str, tree: Mapping[str, Any], required: tuple[str, ...] = ()) -> Any:
-        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    def _define(self, name: str, tree: Mapping[str, Any], required: frozenset[str] = frozenset()) -> Any:
+        needed: list[tuple[str, Any]] = []
+        optional: list[tuple[str, Any, Any]] = []
         for key, kind in tree.items():
+            struct = kind
             if isinstance(kind, dict):
                 struct = self._define(f"{name}_{key}", kind)
                 self.constants[f"_{name}_{key}"] = struct()
-                fields.append((key, struct | None, None))
-            elif key in required:
-                fields.append((key, kind))
+            if key in required:
+                needed.append((key, struct))
             else:
-                fields.append((key, kind, None))
-        return msgspec.defstruct(name, fields, gc=False)
+                optional.append((key, struct | None, None))
+        return msgspec.defstruct(name, [*needed, *optional], gc=False)
 
-    def _expression(self, name: str) -> str:
-        here, owner = "e", "Record"
-        *parents, leaf = name.split(".")
-        for key in parents:
-            owner = f"{owner}_{key}"
-            here = f"({here}.{key} or _{owner})"
-        return f"{here}.{leaf}"
+
+def _expression(field: Field, sparse: frozenset[str]) -> str:
+    here, owner = "e", "Record"
+    *parents, leaf = field.name.split(".")
+    for key in parents:
+        owner = f"{owner}_{key}"
+        here = f"({here}.{key} or _{owner})"
+    found = f"{here}.{leaf}"
+    if field.type in _EMPTY_IS_ABSENT and ".".join(parents) in sparse:
+        return f"({found} or None)"
+    return found
 
 
 def _plant(tree: dict[str, Any], field: Field) -> None:

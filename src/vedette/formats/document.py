@@ -1,0 +1,168 @@
+"""One JSON object decoded whole and strictly, for the few records that a rule may match.
+
+Strict means: what is not JSON (NaN, a bare control character, a cut end) is refused. It does not mean fragile: the
+Kubernetes API server copies the body of a patch into its audit log byte by byte, so whoever sends it may choose
+invalid UTF-8, lone surrogates, numbers beyond any type, repeated keys or a nesting thousands deep, and the server
+takes all of that. A record must not get lost to the rules by it. So text is mended with U+FFFD as Go does, the last of
+repeated keys counts, and what is too deep or too long is cut out and named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from vedette.formats.base import Unreadable
+
+Made = TypeVar("Made")
+
+DEPTH = 100
+"""What is nested deeper is cut out where Python cannot follow; no rule looks there."""
+LONG = 4 << 20
+"""Bytes from which a record's top-level values are decoded one by one, the longest left out."""
+TOO_LONG = 64 << 20
+"""Bytes from which a record is not decoded at all."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_TOKENS = re.compile(rb'"(?:[^"\\]+|\\.)*+"|[\[{\]}]', re.DOTALL)
+_KEY_BEFORE = re.compile(rb'"((?:[^"\\]|\\.)*)"[ \t\r\n]*:[ \t\r\n]*\Z', re.DOTALL)
+_RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Document(NamedTuple):
+    """A decoded JSON object."""
+
+    fields: dict[str, object]
+    repeated: bool
+    """Some key stood twice in one object; the last one is taken, as the API server does."""
+    cut: frozenset[str]
+    """Top-level keys beneath which something was left out."""
+
+
+def decoded(raw: bytes, make: Callable[[Document], Made]) -> Made:
+    """What `make` makes of the JSON object in `raw`; where that is nested too deep for Python, of what prune leaves.
+
+    Raises Unreadable.
+    """
+    try:
+        return make(parse(raw))
+    except RecursionError:
+        pruned, cut = prune(raw)
+        document = parse(pruned)
+        return make(document._replace(cut=document.cut | cut))
+
+
+def parse(raw: bytes) -> Document:
+    """The JSON object in `raw`. Raises Unreadable, and RecursionError for what is nested too deep."""
+    if len(raw) > TOO_LONG:
+        raise Unreadable("record too long")
+    if len(raw) > LONG:
+        return _piecemeal(raw)
+    value, repeated = _decode(raw)
+    if not isinstance(value, dict):
+        raise Unreadable("unknown shape")
+    return Document(value, repeated, frozenset())
+
+
+def prune(raw: bytes, depth: int = DEPTH) -> tuple[bytes, frozenset[str]]:
+    """`raw` with null in place of what is nested deeper than `depth`, and the top-level keys where that was.
+
+    Needs no recursion. Raises Unreadable where brackets do not match up.
+    """
+    kept: list[bytes] = []
+    keys: set[str] = set()
+    open_at: list[int] = []
+    done = 0
+    level = 0
+    for token in _TOKENS.finditer(raw):
+        mark = raw[token.start()]
+        if mark in b"[{":
+            level += 1
+            if level == 2:
+                open_at = [token.start()]
+            if level == depth + 1:
+                kept.append(raw[done : token.start()])
+                keys.add(_key_before(raw, open_at[0]))
+        elif mark in b"]}":
+            level -= 1
+            if level < 0:
+                raise Unreadable("not JSON")
+            if level == depth:
+                kept.append(b"null")
+                done = token.end()
+    if level:
+        raise Unreadable("cut off" if level < depth else "nested too deep")
+    kept.append(raw[done:])
+    return b"".join(kept), frozenset(keys - {""})
+
+
+def _key_before(raw: bytes, position: int) -> str:
+    found = _KEY_BEFORE.search(raw, max(0, position - 300), position)
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+def _decode(raw: bytes) -> tuple[object, bool]:
+    repeated = False
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal repeated
+        found = dict(items)
+        if len(found) != len(items):
+            repeated = True
+        return found
+
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = raw.decode("utf-8", "replace")
+    try:
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_refuse, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        at_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        raise Unreadable("cut off" if at_end else "not JSON") from error
+    if _SURROGATE.search(text):
+        value = _mend(value)
+    return value, repeated
+
+
+def _refuse(constant: str) -> object:
+    raise Unreadable(f"{constant} is not JSON")
+
+
+def _integer(digits: str) -> int | float:
+    # Python refuses to convert more than 4300 digits; so long a number equals no value of a rule.
+    return int(digits) if len(digits) < 1000 else float(digits)
+
+
+def _mend(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_mend(item) for item in value]
+    if isinstance(value, dict):
+        return {_mend(key): _mend(item) for key, item in value.items()}
+    return value
+
+
+def _piecemeal(raw: bytes) -> Document:
+    """A long record: what is huge in it is a list answered or a blob, which no rule needs to see whole."""
+    try:
+        parts = _RAW_OBJECT.decode(raw)
+    except msgspec.ValidationError as error:
+        raise Unreadable("unknown shape") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable("cut off" if "truncated" in str(error) else "not JSON") from error
+    fields: dict[str, object] = {}
+    cut: set[str] = set()
+    repeated = False
+    for key, part in parts.items():
+        if memoryview(part).nbytes > LONG:
+            cut.add(key)
+            continue
+        fields[key], again = _decode(bytes(part))
+        repeated = repeated or again
+    return Document(fields, repeated, frozenset(cut))

@@ -1,0 +1,213 @@
+"""The Kubernetes API audit log: audit.k8s.io v1 and v1beta1, with and without kind and apiVersion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2s
+
+from vedette.event import Event, Outcome
+from vedette.formats import kube_object, kube_uri
+from vedette.formats.base import TrustedProxy, Unreadable
+from vedette.formats.clock import nanoseconds
+from vedette.formats.document import Document, decoded
+from vedette.formats.projection import StructProjector
+from vedette.formats.schemas.kube_audit import SCHEMA
+from vedette.schema import FieldType, Projection, Schema
+
+_NOTHING: Mapping[str, object] = {}
+_BODYLESS = frozenset({"get", "list", "watch", "head", "options"})
+_TRUNCATED = "audit.k8s.io/truncated"
+
+
+class KubeAudit:
+    """Reads one audit event at a time."""
+
+    schema: Schema = SCHEMA
+    keys = frozenset({"auditID", "stage", "verb"})
+    """What every event has, whatever its version: kind and apiVersion may be missing."""
+
+    def __init__(self, trusted_proxies: Sequence[TrustedProxy] = ()) -> None:
+        self._proxies = tuple(trusted_proxies)
+
+    def projector(self, projection: Projection) -> StructProjector:
+        """A decoder of just the projected fields."""
+        return StructProjector(
+            projection,
+            dict.fromkeys(sorted(self.keys), FieldType.TEXT),
+            sparse=frozenset({"objectRef", "user", "impersonatedUser"}),
+        )
+
+    def read(self, raw: bytes) -> Event:
+        """One event decoded whole, derived fields included. Raises Unreadable."""
+        return decoded(raw, lambda document: self._event(raw, document))
+
+    def _event(self, raw: bytes, document: Document) -> Event:
+        if not self.keys <= document.fields.keys():
+            raise Unreadable("unknown shape")
+        record = {key: value for key, value in document.fields.items() if key not in _DERIVED}
+        for key in ("objectRef", "user", "impersonatedUser"):
+            part = record.get(key)
+            if isinstance(part, dict):
+                record[key] = {name: value for name, value in part.items() if value != ""}
+        stage = _text(record, "stage")
+        code = _code(record)
+        fields: dict[str, object] = dict(record)
+        unknown = _unseen(record, stage, document.cut)
+        judged, via = self._judged(record)
+        if judged:
+            fields["clientIPs"] = judged
+        else:
+            unknown.add("clientIPs")
+        username = _text(_part(record, "user"), "username")
+        fields["actor"] = username
+        fields["address"] = ", ".join(judged)
+        outcome = _outcome(code)
+        fields["outcome"] = outcome.value
+        _name_object(record, fields)
+        _read_uri(record, fields, unknown)
+        _read_bodies(record, fields, unknown, code)
+        return Event(
+            format="kube_audit",
+            raw=raw,
+            time=_time(record),
+            act=_act(record, username),
+            final=stage != "RequestReceived" and not (stage == "ResponseStarted" and code is None),
+            outcome=outcome,
+            fields=fields,
+            unknown=frozenset(unknown),
+            via=via,
+            repeated_keys=document.repeated,
+        )
+
+    def _judged(self, record: Mapping[str, object]) -> tuple[list[str], str]:
+        """The addresses to be judged, and the trusted proxy between.
+
+        The list is X-Forwarded-For, X-Real-Ip, then the peer. A client can add to it but not remove itself, so all are
+        judged; only where a trusted proxy is the peer does its own address say nothing of the client.
+        """
+        listed = record.get("sourceIPs")
+        addresses = [text for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
+        identity = _text(_part(record, "user"), "username")
+        if len(addresses) > 1 and any(proxy.stands_between(identity, addresses[-1]) for proxy in self._proxies):
+            return addresses[:-1], identity
+        return addresses, ""
+
+
+_DERIVED = frozenset(name for name, field in SCHEMA.fields.items() if field.derived) | {"actor"}
+
+
+def _part(record: Mapping[str, object], key: str) -> Mapping[str, object]:
+    value = record.get(key)
+    return value if isinstance(value, Mapping) else _NOTHING
+
+
+def _text(record: Mapping[str, object], key: str) -> str:
+    value = record.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _code(record: Mapping[str, object]) -> int | None:
+    code = _part(record, "responseStatus").get("code")
+    if isinstance(code, str) and code.isascii() and code.isdigit():
+        code = int(code[:4])
+    return int(code) if isinstance(code, int | float) and not isinstance(code, bool) and 100 <= code < 1000 else None
+
+
+def _outcome(code: int | None) -> Outcome:
+    if code is None:
+        return Outcome.UNKNOWN
+    if code < 400:
+        return Outcome.DONE
+    return Outcome.REFUSED if code in (401, 403) else Outcome.FAILED
+
+
+def _time(record: Mapping[str, object]) -> int:
+    """Of the request, not of the stage, so that all records of one request have the same; 0 where none is given."""
+    stamps = (
+        record.get("requestReceivedTimestamp"),
+        record.get("stageTimestamp"),
+        record.get("timestamp"),
+        _part(record, "metadata").get("creationTimestamp"),
+    )
+    return next((time for stamp in stamps if (time := nanoseconds(stamp)) is not None), 0)
+
+
+def _act(record: Mapping[str, object], username: str) -> str:
+    """The auditID with a digest of what the server sets.
+
+    A client may choose the id (header Audit-ID), and so hide one act behind another.
+    """
+    known = (_text(record, "requestReceivedTimestamp"), username, _text(record, "verb"), _text(record, "requestURI"))
+    digest = blake2s("\0".join(known).encode("utf-8", "replace"), digest_size=6).hexdigest()
+    return f"{_text(record, 'auditID')}/{digest}"
+
+
+def _unseen(record: Mapping[str, object], stage: str, cut: frozenset[str]) -> set[str]:
+    """The paths whose absence says nothing, by audit level, stage and truncation."""
+    level = _text(record, "level")
+    truncated = _text(_part(record, "annotations"), _TRUNCATED) == "true"
+    complete = stage in ("ResponseComplete", "Panic")
+    unknown = set(cut)
+    if record.get("requestObject") is None:
+        bodyless = _text(record, "verb") in _BODYLESS
+        # A refused request is refused before its body is read: what it would have done is in no log.
+        unread = _outcome(_code(record)) is Outcome.REFUSED
+        if not bodyless and (truncated or unread or not complete or level not in ("Request", "RequestResponse")):
+            unknown.add("requestObject")
+    if record.get("responseObject") is None and (truncated or not complete or level != "RequestResponse"):
+        unknown.add("responseObject")
+    if _code(record) is None:
+        unknown.add("responseStatus")
+    return unknown
+
+
+def _name_object(record: Mapping[str, object], fields: dict[str, object]) -> None:
+    reference = _part(record, "objectRef")
+    if not reference:
+        fields["object"] = fields["target"] = kube_uri.path(_text(record, "requestURI"))
+        return
+    name = _text(reference, "name")
+    if not name and _text(record, "verb") == "create":
+        name = kube_object.name_of(record.get("responseObject")) or kube_object.name_of(record.get("requestObject"))
+    parts = [_text(reference, "namespace"), _text(reference, "resource"), name]
+    fields["target"] = "/".join(part for part in parts if part)
+    fields["object"] = "/".join(part for part in (*parts, _text(reference, "subresource")) if part)
+
+
+def _read_uri(record: Mapping[str, object], fields: dict[str, object], unknown: set[str]) -> None:
+    uri = _text(record, "requestURI")
+    subresource = _text(_part(record, "objectRef"), "subresource")
+    dry = kube_uri.dry_run(
+        _text(record, "verb"),
+        subresource,
+        uri,
+        record.get("requestObject"),
+        body_known="requestObject" not in unknown,
+    )
+    if dry is None:
+        unknown.add("dryRun")
+    else:
+        fields["dryRun"] = dry
+    if subresource == "proxy":
+        proxied = kube_uri.proxied(uri)
+        if proxied is not None:
+            fields["proxyPath"] = proxied.path
+            fields["proxyAction"] = proxied.action
+            if proxied.namespace:
+                fields["proxyNamespace"] = proxied.namespace
+
+
+def _read_bodies(record: Mapping[str, object], fields: dict[str, object], unknown: set[str], code: int | None) -> None:
+    body = record.get("requestObject")
+    if body is not None:
+        fields["requestText"] = kube_object.request_text(body)
+        fields["auditFlags"] = kube_object.audit_flags(body)
+    if "requestObject" in unknown:
+        unknown.update(("requestText", "auditFlags"))
+    became = kube_object.after(record, _text(record, "verb"), _part(record, "objectRef"), code)
+    unknown.update(became.unknown)
+    if became.value is not None:
+        fields["objectAfter"] = became.value
+        if any(record.get(key) is not None and key in unknown for key in ("requestObject", "responseObject")):
+            # Something was cut out of what it was taken from.
+            unknown.add("objectAfter")
