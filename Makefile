@@ -37,9 +37,10 @@ docs: .venv/run.done ## print docs/reference and docs/rules from the code
 bench: .venv/dev.done ## the ratios against decoding alone and against peers
 	bench/run
 
-lock: .venv/dev.done ## renew both locks from pyproject.toml
+lock: .venv/dev.done ## renew the locks from pyproject.toml
 	.venv/bin/uv pip compile $(LOCK) --group run --output-file requirements.lock pyproject.toml
 	.venv/bin/uv pip compile $(LOCK) --group dev --extra hcl --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	.venv/bin/uv pip compile $(LOCK) --group oracle --constraint requirements-dev.lock --output-file requirements-oracle.lock pyproject.toml
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
