@@ -197,7 +197,7 @@ def test_no_file_names_a_registry_or_this_machine() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-oracle.lock"])
 def test_locks_are_hashes_without_addresses(name: str) -> None:
     """Every locked package has its exact version and hashes; no line names an index."""
     text = (ROOT / name).read_text("utf-8")
