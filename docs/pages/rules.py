@@ -9,6 +9,7 @@ from functools import cache
 
 from pages.markdown import bullets, code, header, table
 from vedette import app
+from vedette.cases import SETTINGS
 from vedette.rule import Needs, Rule
 from vedette.settings import load_case
 
@@ -24,7 +25,7 @@ _TECHNIQUE = re.compile(r"attack\.t\d{4}(\.\d{3})?")
 @cache
 def pack() -> tuple[Rule, ...]:
     """The pack, read with the settings under which its cases are judged; K2 before K10."""
-    loaded = app.load_rules(load_case(app.PACK / "cases.yaml", {}, today=datetime.now(UTC).date()))
+    loaded = app.load_rules(load_case(SETTINGS, {}, today=datetime.now(UTC).date()))
     return tuple(sorted(app.usable_rules(loaded), key=lambda rule: (_shelf(rule), rule.name[0], int(rule.name[1:]))))
 
 
@@ -43,7 +44,7 @@ def runbooks() -> dict[str, str]:
 
 
 def _shelf(rule: Rule) -> str:
-    assert rule.folder is not None  # noqa: S101 - rules of the pack have a folder
+    assert rule.folder is not None
     return rule.folder.parent.name
 
 
@@ -66,7 +67,7 @@ def _techniques(rule: Rule) -> str:
 
 
 def _cases(rule: Rule) -> str:
-    assert rule.folder is not None  # noqa: S101 - as above
+    assert rule.folder is not None
     fires, quiet = (
         sum(1 for line in (rule.folder / f"{kind}.jsonl").read_text("utf-8").splitlines() if line.strip())
         for kind in ("fires", "quiet")
@@ -98,7 +99,7 @@ def _need(need: Needs) -> str:
 
 
 def _runbook(rule: Rule) -> str:
-    assert rule.folder is not None  # noqa: S101 - as above
+    assert rule.folder is not None
     place = f"src/vedette/rules/{_shelf(rule)}/{rule.folder.name}"
     text = (rule.folder / "runbook.md").read_text("utf-8")
     title, _, rest = text.partition("\n")
