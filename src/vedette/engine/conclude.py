@@ -38,34 +38,36 @@ class Conclusion:
     def matches(self, place: Place) -> Iterator[Match]:
         """Every match, in time order."""
         acts = Sorter(Sighting, by_time)
-        for sighting in resolve(self._sightings, frozenset(self._settled), self._roster.rules):
-            acts.add(sighting)
-        self._sightings.close()
         windows = Windows(self._roster.correlations, [d.name for d in self._roster.detections])
-        for act in acts:
-            if self._roster.detections[act.detection].alerts:
-                yield self._match(act, place)
-            if act.verdict == Reaction.FIRE.value:
-                for reached in windows.feed(act):
-                    if self._roster.correlations[reached.correlation].alerts:
-                        yield self._window_match(reached, place)
-        acts.close()
+        try:
+            for sighting in resolve(self._sightings, frozenset(self._settled), self._roster.rules):
+                acts.add(sighting)
+            self._sightings.close()
+            for act in acts:
+                if self._roster.detections[act.detection].alerts:
+                    yield self._match(act, place)
+                if act.verdict == Reaction.FIRE.value:
+                    for reached in windows.feed(act):
+                        if self._roster.correlations[reached.correlation].alerts:
+                            yield self._window_match(reached, place)
+        finally:
+            self._sightings.close()
+            acts.close()
 
-    def alerts(self, place: Place, least: Severity, watch: Callable[[Match], None] | None = None) -> Iterator[Alert]:
-        """Every alert of at least severity `least`, by the time it was first seen. `watch` sees each match go by."""
+    def alerts(self, place: Place, least: Severity) -> Iterator[Alert]:
+        """Every alert of at least severity `least`, by the time it was first seen."""
         episodes = Episodes()
         alerts = Sorter(Alert, lambda alert: (alert.first_seen, alert.rule, alert.id), run=_ALERTS)
-        for match in self.matches(place):
-            if match.severity < least:
-                continue
-            if watch is not None:
-                watch(match)
-            for alert in episodes.feed(match):
+        try:
+            for match in self.matches(place):
+                if match.severity >= least:
+                    for alert in episodes.feed(match):
+                        alerts.add(alert)
+            for alert in episodes.finish():
                 alerts.add(alert)
-        for alert in episodes.finish():
-            alerts.add(alert)
-        yield from alerts
-        alerts.close()
+            yield from alerts
+        finally:
+            alerts.close()
 
     def _match(self, act: Sighting, place: Place) -> Match:
         detection = self._roster.detections[act.detection]

@@ -73,6 +73,8 @@ class Sorter(Generic[Item]):
     def _write(self, block: list[Item]) -> None:
         assert self._file is not None
         data = self._encode(block)
+        # Reading the runs that are being merged has moved the position.
+        self._file.seek(0, 2)
         self._file.write(len(data).to_bytes(4, "little") + data)
 
     def _read(self, run: tuple[int, int]) -> Iterator[Item]:
