@@ -50,6 +50,9 @@ class Partial:
     def _items(self, value: object, rest: tuple[Step, ...]) -> Values:
         if value is None:
             return Values((), complete=True)
+        if value in ("", ()):
+            # A format may take an empty text for an absent one.
+            return Values((), complete=False)
         return Values(walk(value, rest), complete=True)
 
     def block(self, steps: tuple[Step, ...], quantifier: Quantifier, body: Evaluate) -> Verdict:

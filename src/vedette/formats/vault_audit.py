@@ -11,12 +11,10 @@ from vedette.formats.base import Unreadable
 from vedette.formats.clock import nanoseconds
 from vedette.formats.document import Document, decoded
 from vedette.formats.projection import StructProjector
-from vedette.formats.schemas.vault_audit import SCHEMA
+from vedette.formats.schemas.vault_audit import SCHEMA, bare_path, login_mount
 from vedette.schema import FieldType, Projection, Schema
 
 _NOTHING: Mapping[str, object] = {}
-_LOGIN = re.compile(r"(auth/.+)/(?:login(?:/[^/]+)?|oidc/callback|callback)")
-_NO_LOGIN = frozenset({"help", "list", "delete"})
 _PORT = re.compile(r":\d{1,5}\Z")
 _DENIED = "permission denied"
 _UNREACHABLE = re.compile(
@@ -55,14 +53,14 @@ def _event(raw: bytes, document: Document) -> Event:
         record[name] = _without_empty(record.get(name))
     request, response = _part(record, "request"), _part(record, "response")
     answered = _text(record, "type").endswith("response")
-    login = _LOGIN.fullmatch(_path(request)) if request.get("operation") not in _NO_LOGIN else None
+    login = login_mount(_path(request), _text(request, "operation"))
     fields: dict[str, object] = {key: value for key, value in record.items() if value is not None}
     outcome = _outcome(record, login=login is not None, answered=answered)
     unknown = _unseen(record, outcome, answered=answered, login=login is not None) | document.cut
     state = _login(record, outcome) if login else ""
     if state:
         fields["login"] = state
-    _name(record, fields, login[1] if login else "")
+    _name(record, fields, login or "")
     identifier = _text(request, "id") or blake2s(raw, digest_size=12).hexdigest()
     wrapped = _text(_part(response, "wrap_info"), "wrapped_accessor")
     unwrapped = _text(_part(response, "auth"), "accessor") if _path(request).endswith("sys/wrapping/unwrap") else ""
@@ -106,9 +104,7 @@ def _text(record: Mapping[str, object], key: str) -> str:
 
 
 def _path(request: Mapping[str, object]) -> str:
-    path = _text(request, "path")
-    namespace = _text(_part(request, "namespace"), "path")
-    return path.removeprefix(namespace) if namespace.endswith("/") else path
+    return bare_path(_text(request, "path"), _text(_part(request, "namespace"), "path"))
 
 
 def _outcome(record: Mapping[str, object], *, login: bool, answered: bool) -> Outcome:

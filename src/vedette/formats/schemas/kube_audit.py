@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from vedette.event import Values
 from vedette.schema import Field, FieldType, Schema
 
 _T, _N, _B, _L, _O = FieldType.TEXT, FieldType.NUMBER, FieldType.BOOL, FieldType.TEXTS, FieldType.OBJECT
+
+_PROXY = ("objectRef.subresource",)
+
+
+def _glance_proxy(subresource: object) -> Values:
+    """Only a request to the subresource proxy has a proxied path."""
+    return Values((), complete=subresource != "proxy")
+
 
 _EVENT = (
     Field("kind", _T, "Always Event where present; items cut out of an EventList carry none."),
@@ -81,6 +90,7 @@ _DERIVED = (
         "The addresses to be judged: all of sourceIPs, but behind a trusted proxy not the proxy's own.",
         derived=True,
         partial=True,
+        within="sourceIPs",
     ),
     Field("dryRun", _B, "True when requestURI asks for a dry run, which changes nothing.", derived=True),
     Field(
@@ -103,10 +113,24 @@ _DERIVED = (
         _T,
         "For subresource proxy: the path behind /proxy/, percent-decoded, dots resolved, no query.",
         derived=True,
+        by=_PROXY,
+        glance=_glance_proxy,
     ),
-    Field("proxyAction", _T, "The first segment of proxyPath: exec, run, attach, portForward, cri …", derived=True),
     Field(
-        "proxyNamespace", _T, "The namespace that an exec, run, attach or portForward proxyPath names.", derived=True
+        "proxyAction",
+        _T,
+        "The first segment of proxyPath: exec, run, attach, portForward, cri …",
+        derived=True,
+        by=_PROXY,
+        glance=_glance_proxy,
+    ),
+    Field(
+        "proxyNamespace",
+        _T,
+        "The namespace that an exec, run, attach or portForward proxyPath names.",
+        derived=True,
+        by=_PROXY,
+        glance=_glance_proxy,
     ),
 )
 
@@ -115,5 +139,10 @@ SCHEMA = Schema(
     logsource={"product": "kubernetes", "service": "audit"},
     fields={field.name: field for field in (*_EVENT, *_USER, *_OBJECT, *_ANSWER, *_DERIVED)},
     aliases={"actor": "user.username", "namespace": "objectRef.namespace"},
+    groups=(
+        ("verb", "objectRef.resource", "objectRef.subresource"),
+        ("user.username", "impersonatedUser.username"),
+        ("sourceIPs",),
+    ),
 )
 """The schema of `kube_audit`."""

@@ -2,9 +2,57 @@
 
 from __future__ import annotations
 
+import re
+
+from vedette.event import Values
 from vedette.schema import Field, FieldType, Schema
 
 _T, _N, _B, _L, _O = FieldType.TEXT, FieldType.NUMBER, FieldType.BOOL, FieldType.TEXTS, FieldType.OBJECT
+
+_LOGIN = re.compile(r"(auth/.+)/(?:login(?:/[^/]+)?|oidc/callback|callback)")
+"""Paths that tell who somebody is; the mount may have slashes of its own."""
+
+_NO_LOGIN = frozenset({"help", "list", "delete"})
+"""Operations that do not log in, whatever the path; an OIDC callback is a read."""
+
+_NOTHING, _ABSENT = Values((), complete=False), Values((), complete=True)
+
+
+def bare_path(path: str, namespace: str) -> str:
+    """`path` without the namespace that may stand before it; `namespace` ends with a slash, or is empty."""
+    return path.removeprefix(namespace) if namespace.endswith("/") else path
+
+
+def login_mount(path: str, operation: str) -> str | None:
+    """The mount that a login by this path and operation goes to, without its last slash; None: it is no login."""
+    login = _LOGIN.fullmatch(path) if operation not in _NO_LOGIN else None
+    return login[1] if login else None
+
+
+def _is_login(operation: object, path: object, namespace: object) -> bool:
+    bare = bare_path(_word(path), _word(namespace))
+    return login_mount(bare, _word(operation)) is not None
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _glance_path(path: object, namespace: object) -> Values:
+    return Values((bare_path(_word(path), _word(namespace)),), complete=True)
+
+
+def _glance_login(operation: object, path: object, namespace: object) -> Values:
+    return _NOTHING if _is_login(operation, path, namespace) else _ABSENT
+
+
+def _glance_entity(caller: object, operation: object, path: object, namespace: object) -> Values:
+    if caller:
+        return Values((caller,), complete=True)
+    return _glance_login(operation, path, namespace)
+
+
+_REQUESTED = ("request.operation", "request.path", "request.namespace.path")
 
 _ENTRY = (
     Field("type", _T, "request or response; kmip-request and kmip-response exist too.", hot=True),
@@ -47,7 +95,12 @@ _REQUEST = (
     Field("request.client_token_accessor", _T, "The HMAC of its accessor."),
     Field("request.data", _O, "What was sent: key names in clear, texts HMACed."),
     Field("request.namespace.id", _T, "The namespace's id; root where there is but one."),
-    Field("request.namespace.path", _T, "The namespace's path with a trailing slash; absent for the root namespace."),
+    Field(
+        "request.namespace.path",
+        _T,
+        "The namespace's path with a trailing slash; absent for the root namespace.",
+        hot=True,
+    ),
     Field("request.headers", _O, "Those headers that the server was told to log, lists of texts by name."),
     Field("request.wrap_ttl", _N, "Seconds for which the answer is to be wrapped."),
     Field("request.replication_cluster", _T, "The replication cluster it came from."),
@@ -82,7 +135,14 @@ _DERIVED = (
     Field("actor", _T, "Display name and entity of the caller, or of who logged in.", derived=True),
     Field("address", _T, "The remote address without a port.", derived=True),
     Field("object", _T, "Operation and path.", derived=True),
-    Field("path", _T, "request.path without a namespace that stands in it.", derived=True),
+    Field(
+        "path",
+        _T,
+        "request.path without a namespace that stands in it.",
+        derived=True,
+        by=("request.path", "request.namespace.path"),
+        glance=_glance_path,
+    ),
     Field("mount", _T, "The mount: mount_point, else for a login the one its path names.", derived=True),
     Field(
         "login",
@@ -90,9 +150,19 @@ _DERIVED = (
         "Of a login: ok, failed, pending (a second factor) or unavailable (a backend is down).",
         derived=True,
         partial=True,
+        by=_REQUESTED,
+        glance=_glance_login,
     ),
     Field("keys", _L, "The key names of request.data.", derived=True),
-    Field("entity", _T, "The caller's entity, or the one that logged in.", derived=True, partial=True),
+    Field(
+        "entity",
+        _T,
+        "The caller's entity, or the one that logged in.",
+        derived=True,
+        partial=True,
+        by=("auth.entity_id", *_REQUESTED),
+        glance=_glance_entity,
+    ),
 )
 
 SCHEMA = Schema(
@@ -100,5 +170,9 @@ SCHEMA = Schema(
     logsource={"product": "vault", "service": "audit"},
     fields={field.name: field for field in (*_ENTRY, *_AUTH, *_REQUEST, *_RESPONSE, *_DERIVED)},
     aliases={"namespace": "request.namespace.path"},
+    groups=(
+        ("request.path", "request.namespace.path", "request.operation"),
+        ("auth.entity_id", "request.remote_address"),
+    ),
 )
 """The schema of `vault_audit`."""
