@@ -97,7 +97,7 @@ def walk(root: object, steps: tuple[Step, ...]) -> tuple[object, ...]:
                     following.append(value[step])
                 continue
             for item in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(item, Mapping) and step in item:
+                if isinstance(item, dict) and step in item:
                     following.append(item[step])
         here = following
     flat: list[object] = []
