@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from vedette.settings import Settings, SettingsError, load
+from vedette.settings import Settings, SettingsError, load, load_text
 
 EXAMPLES = """\
 examples:
@@ -23,25 +25,26 @@ The file is --config FILE, else $VEDETTE_CONFIG, ./vedette.yaml, $XDG_CONFIG_HOM
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    deeds = parser.add_subparsers(dest="deed", required=True, metavar="check|show|schema")
-    deeds.add_parser("check", help="say everything that is wrong, and what is worth knowing")
-    show = deeds.add_parser("show", help="print the settings in force")
-    show.add_argument("--origin", action="store_true", help="with each value's file and line")
-    deeds.add_parser("schema", help="print the JSON Schema of vedette.yaml")
+    parser.add_argument("deed", choices=("check", "show", "schema"), help="see the examples")
+    parser.add_argument("--origin", action="store_true", help="show: with each value's file and line")
+    parser.add_argument(
+        "--rules", action="append", default=[], metavar="PATH", help="check: further Sigma rules that entries may name"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it: 0 fine, 2 wrong settings."""
+    """Check, show or describe; 0: fine, 2: wrong settings."""
     if args.deed == "schema":
         from vedette.settings.json_schema import json_schema
 
         print(json.dumps(json_schema(), indent=2))
         return 0
+    from vedette.app import Wrong
+
     try:
-        settings = load(args.config, rules=_known_rules())
-    except SettingsError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        settings = load(args.config, rules=_known_rules(args.rules))
+    except (SettingsError, Wrong) as error:
+        print(error, file=sys.stderr)
         return 2
     if args.deed == "show":
         from vedette.settings.printing import shown
@@ -57,8 +60,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _known_rules() -> list[str] | None:
-    return None
+def _known_rules(extra: Sequence[str]) -> set[str]:
+    """Whatever an entry may call a rule: its name, that of one of its documents, or an id."""
+    from vedette.app import load_rules
+
+    loaded = load_rules(load_text("", "", today=datetime.now(UTC).date()), extra, unproven=True)
+    documents = [document for rule in loaded.rules for document in (*rule.detections, *rule.correlations)]
+    return {
+        *(rule.name for rule in loaded.rules),
+        *(document.name for document in documents),
+        *(document.id for document in documents),
+        *loaded.left_out,
+    }
 
 
 def _summary(settings: Settings) -> str:

@@ -92,14 +92,16 @@ class Settings(Written):
         )
 
     def filters(self, today: date) -> list[Filter]:
-        """Automation, and the exceptions that hold on `today`, as Sigma filters; each names its origin in its title."""
-        found = [
-            _filter(f"automation ({self.origin(('automation', index))}): {entry.reason}", entry.rule, _selection(entry))
-            for index, entry in enumerate(self.automation)
-        ]
+        """Automation, and the exceptions that hold on `today`, as Sigma filters; a title says where each was said."""
+        found = []
+        for index, entry in enumerate(self.automation):
+            if not entry.off:
+                where = self.origin(("automation", index))
+                found.append(_filter(where, "automation", entry, _selection(entry)))
         for index, exemption in enumerate(self.exceptions):
             if not expired(exemption, today):
-                found.append(_exemption_filter(exemption, str(self.origin(("exceptions", index)))))
+                where = self.origin(("exceptions", index))
+                found.append(_filter(where, "exception", exemption, dict(exemption.match)))
         return found
 
 
@@ -115,14 +117,13 @@ def _selection(entry: Automation) -> dict[str, object]:
     return selection
 
 
-def _exemption_filter(entry: Exemption, origin: str) -> Filter:
-    title = f"exception until {entry.expires} ({origin}): {entry.reason}"
-    return _filter(title, entry.rule, dict(entry.match))
-
-
-def _filter(title: str, rules: Texts, selection: dict[str, object]) -> Filter:
-    body = {"rules": list(rules), "selection": selection, "condition": "not selection"}
-    return {"title": title, "filter": body}
+def _filter(where: Origin, kind: str, entry: Automation | Exemption, selection: dict[str, object]) -> Filter:
+    """A Sigma filter; its title is where a person finds what to mend."""
+    return {
+        "title": f"{where} ({kind})" if where.file else f"built-in {kind}",
+        "description": entry.reason,
+        "filter": {"rules": list(entry.rule), "selection": selection, "condition": "not selection"},
+    }
 
 
 def sigma_text(text: str) -> str:

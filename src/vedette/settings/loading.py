@@ -167,7 +167,7 @@ def _allowlist(written: Written, folder: Path | None, findings: Findings) -> tup
 def _automation(
     written: Written, document: Document, defaults: Written
 ) -> tuple[dict[YamlPath, Origin], tuple[Automation, ...]]:
-    """The built-in entries, less what was taken away, then the user's."""
+    """The built-in entries, less what was taken away, then the user's, those that took away among them."""
     gone = {(rule, actor) for entry in written.automation if entry.off for rule in entry.rule for actor in entry.actor}
     origins: dict[YamlPath, Origin] = {}
     found: list[Automation] = []
@@ -177,7 +177,7 @@ def _automation(
             found.append(replace(entry, actor=kept))
     ours = len(found)
     for index, entry in enumerate(written.automation):
-        if not entry.off and entry not in found:
+        if entry not in found:
             origins |= _origins(document, ("automation", index), ("automation", len(found)))
             found.append(entry)
     # What is not listed is built in; but the user's whole list has a place too, which must not stand for the rest.
@@ -199,7 +199,8 @@ def _namespaces(
                 origins[*path, len(base)] = _origin(document, (*path, index))
                 base.append(text)
         lists[key] = tuple(base)
-    return SensitiveNamespaces(**lists)
+    origins |= _origins(document, ("sensitive_namespaces", "without"), ("sensitive_namespaces", "without"))
+    return SensitiveNamespaces(**lists, without=ours.without)
 
 
 def _origins(document: Document, of: YamlPath, to: YamlPath) -> dict[YamlPath, Origin]:

@@ -157,7 +157,9 @@ def _list_of(cls: type, raw: object, path: YamlPath, findings: Findings) -> tupl
 
 
 def _blank(value: object) -> bool:
-    return not value or (isinstance(value, str) and not value.strip())
+    """Nothing was said: no value, or only blanks."""
+    texts = (value,) if isinstance(value, str) else value
+    return not texts or (isinstance(texts, tuple) and not any(str(text).strip() for text in texts))
 
 
 def _needless(entry: object, key: str) -> bool:
@@ -167,7 +169,7 @@ def _needless(entry: object, key: str) -> bool:
 
 def _text(raw: object, path: YamlPath, findings: Findings) -> str:
     if not isinstance(raw, str):
-        mend = "quote it" if isinstance(raw, int | float) else ""
+        mend = "quote it" if isinstance(raw, bool | int | float) else ""
         findings.error(path, f"{_name(path)} must be a text, not {_kind(raw)}", mend)
         return ""
     return raw
