@@ -183,7 +183,7 @@ def test_file_names_say_what_is_inside() -> None:
 
 # Brackets, so that this file does not hold what it looks for.
 HOSTS = re.compile(r"pypi[.]org|python[h]osted|crates[.]io|npmjs[.](?:org|com)|proxy[.]golang|maven[.]org|deb[.]debian")
-PLACES = re.compile(r"(?<![\w.])/(?:[w]ork|[r]oot|[t]mp/w)/")
+PLACES = re.compile(r"(?<![\w.])/(?:[w]ork/|[r]oot/(?!\.ssh)|[t]mp/w/)")
 
 
 def test_no_file_names_a_registry_or_this_machine() -> None:
