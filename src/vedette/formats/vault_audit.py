@@ -22,6 +22,8 @@ _UNREACHABLE = re.compile(
     r"|context deadline exceeded|Network Error|TLS handshake"
 )
 """Words of a login's error that mean: the backend was not there to ask. The password may have been right."""
+_ERRORS = ({"error"}, {"errors"})
+"""What an answer holds that is nothing but an error; `errors` where no mount answered (a wrong share of the unseal key)."""
 _STORES = frozenset({"kv", "generic", "cubbyhole"})
 _SPARSE = frozenset({"auth", "request", "request.namespace", "response", "response.auth"})
 
@@ -54,6 +56,9 @@ def _event(raw: bytes, document: Document) -> Event:
     request, response = _part(record, "request"), _part(record, "response")
     answered = _text(record, "type").endswith("response")
     login = login_mount(_path(request), _text(request, "operation"))
+    if _part(record, "auth").get("policies") and not (_part(response, "auth") or _part(response, "wrap_info")):
+        # Whoever logs in is nobody yet. A role or user that is called login has a path like a login's, and a caller.
+        login = None
     fields: dict[str, object] = {key: value for key, value in record.items() if value is not None}
     outcome = _outcome(record, login=login is not None, answered=answered)
     unknown = _unseen(record, outcome, answered=answered, login=login is not None) | document.cut
@@ -126,7 +131,7 @@ def _only_an_error(record: Mapping[str, object], response: Mapping[str, object])
     What a key/value store answers to a read are its users' own keys; one of them may be called error.
     """
     data = _part(response, "data")
-    if data.keys() != {"error"} or _part(response, "auth"):
+    if data.keys() not in _ERRORS or _part(response, "auth"):
         return False
     request = _part(record, "request")
     kind = _text(request, "mount_type") or _text(response, "mount_type")
@@ -151,13 +156,15 @@ def _unseen(record: Mapping[str, object], outcome: Outcome, *, answered: bool, l
     """The paths whose absence says nothing."""
     unknown: set[str] = set()
     if not answered and outcome is Outcome.UNKNOWN:
-        unknown.add("response")
+        unknown.update(("response", "granted"))
         if login:
             unknown.update(("login", "entity"))
     response = _part(record, "response")
     if _part(response, "wrap_info"):
         # The answer is inside the wrapping; what it was stands in the entry of its unwrapping.
         unknown.update(f"response.{key}" for key in ("auth", "data") if not response.get(key))
+        if not response.get("auth"):
+            unknown.add("granted")
         if login:
             unknown.add("entity")
     return unknown
@@ -179,6 +186,9 @@ def _name(record: Mapping[str, object], fields: dict[str, object], login_mount: 
     if mount or login_mount:
         namespace = _text(_part(request, "namespace"), "path")
         fields["mount"] = mount.removeprefix(namespace) if mount else f"{login_mount}/"
+    policies = new.get("policies")
+    if isinstance(policies, list):
+        fields["granted"] = [policy for policy in policies if policy != "default"]
     data = request.get("data")
     fields["keys"] = list(data) if isinstance(data, Mapping) else []
 

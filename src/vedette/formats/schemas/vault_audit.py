@@ -155,6 +155,13 @@ _DERIVED = (
     ),
     Field("keys", _L, "The key names of request.data.", derived=True),
     Field(
+        "granted",
+        _L,
+        "response.auth.policies but for default, which Vault adds to a token unasked.",
+        derived=True,
+        partial=True,
+    ),
+    Field(
         "entity",
         _T,
         "The caller's entity, or the one that logged in.",
