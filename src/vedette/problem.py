@@ -9,6 +9,9 @@ from vedette.escape import terminal
 _WIDTH = 160
 """How much of a source line is shown; a minified file must not fill the screen."""
 
+_LONGEST = 600
+"""How much of a message is shown; a name in it may be as long as the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -33,11 +36,11 @@ class Problem:
         where = terminal(self.file)
         if self.line:
             where += f":{self.line}:{self.column}"
-        shown = [f"{where}: {'error' if self.error else 'warning'}: {terminal(self.message)}"]
+        shown = [f"{where}: {'error' if self.error else 'warning'}: {terminal(self.message, _LONGEST)}"]
         if self.line and self.text.strip():
             shown += self._excerpt()
         if self.mend:
-            shown.append(f"  mend: {terminal(self.mend)}")
+            shown.append(f"  mend: {terminal(self.mend, _LONGEST)}")
         return "\n".join(shown)
 
     def _excerpt(self) -> list[str]:

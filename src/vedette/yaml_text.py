@@ -53,6 +53,7 @@ _SCALAR_TAGS: Mapping[str, tuple[type, ...]] = {
 _MENDS = (
     ("while scanning an alias", "a text that begins with * needs quotes: '*'"),
     ("while scanning an anchor", "a text that begins with & needs quotes"),
+    ("tab character", "indent with spaces, not tabs"),
     ("mapping values are not allowed", "a text with ': ' inside needs quotes"),
     ("cannot start any token", "indent with spaces, not tabs; a text that begins with @, ` or % needs quotes"),
     ("block mapping", "check the indentation of this line and the one before"),

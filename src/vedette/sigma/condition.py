@@ -15,13 +15,14 @@ from vedette.rule import AllOf, AnyOf, Node, Not
 from vedette.sigma.refusal import Source, nearest
 from vedette.yaml_text import YamlPath
 
-MAX_DEPTH = 60
+MAX_DEPTH = 30
 """How deep brackets and nots may nest."""
+MAX_LENGTH = 20_000
 RESERVED = frozenset({"and", "or", "not", "of", "all", "any", "them", "1"})
 """Words of the grammar, which no selection may be called."""
-SELECTION = re.compile(r"[A-Za-z0-9_-]+\Z")
-_TOKEN = re.compile(r"[A-Za-z0-9_*-]+|[^\s]")
-_WORD = re.compile(r"[A-Za-z0-9_*-]+\Z")
+SELECTION = re.compile(r"[A-Za-z0-9_.-]+\Z")
+_TOKEN = re.compile(r"[A-Za-z0-9_.*-]+|[^\s]")
+_WORD = re.compile(r"[A-Za-z0-9_.*-]+\Z")
 
 
 @dataclass(slots=True)
@@ -52,6 +53,8 @@ class _Parser:
         self.text = text
         self.selections = selections
         self.used: set[str] = set()
+        if len(text) > MAX_LENGTH:
+            self._refuse(f"longer than {MAX_LENGTH} characters", "write lists, or several rules", 0)
         self.tokens = self._tokens()
         self.at = 0
         self.depth = 0
@@ -61,6 +64,8 @@ class _Parser:
         word, offset = self._peek()
         if word:
             mend = "write and or or between them" if word != ")" else "remove it, or open a bracket before"
+            if word.lower() in ("and", "or", "not"):
+                mend = f"write {word.lower()}"
             self._refuse(f"{word!r} is not expected here", mend, offset)
         return Parsed(node, self.used)
 

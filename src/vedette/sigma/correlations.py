@@ -100,7 +100,7 @@ class Correlations:
         if "type" not in body:
             source.refuse(_PATH, "there is no type", "add type: event_count")
         if body["type"] in _UNSUPPORTED:
-            message = f"the correlation type {body['type']} is not read: it says nothing of who did what"
+            message = f"the correlation type {body['type']} is not read: vedette counts acts, not amounts"
             source.refuse((*_PATH, "type"), message, "use event_count or value_count", value=True)
         return _TYPES[source.choice((*_PATH, "type"), body["type"], _TYPES)]
 

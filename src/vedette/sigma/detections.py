@@ -44,8 +44,11 @@ def read(header: Header, name: str, schemas: Mapping[str, Schema], site: Site) -
     needs: Needs | None = None
     group_by: tuple[FieldPath, ...] = ()
     with source.catch():
-        body = source.mapping(("detection",), value.get("detection"))
-        node = Selections(source, site).detection(("detection",), body, scope, frozenset())
+        if "detection" not in value:
+            # The header's reader has said so already.
+            return None
+        body = source.mapping(("detection",), value["detection"])
+        node = Selections(source, site).detection(("detection",), body, scope)
     with source.catch():
         group_by = _group_by(source, header, scope)
     with source.catch():

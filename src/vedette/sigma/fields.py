@@ -46,6 +46,8 @@ class Scope:
     version: int = 2
     element: FieldType | None = None
     """Inside a block: what the elements are; OBJECT elements have fields of their own. None: the event itself."""
+    blocks: int = 0
+    """How many blocks stand around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,11 @@ def _similar(name: str, schema: Schema) -> str:
     tail = [known for known in schema.fields if known.casefold().endswith("." + name.casefold())]
     if len(tail) == 1:
         return f"did you mean {tail[0]}?"
+    parent = name
+    while "." in parent:
+        parent = parent.rpartition(".")[0]
+        if parent in schema.fields:
+            return f"write {parent}; nothing lies beneath it"
     close = schema.nearest(name)
     return f"did you mean {close}?" if close else f"write a field that {schema.format} has"
 
@@ -197,8 +204,8 @@ def element_type(source: Source, path: YamlPath, target: Target) -> FieldType:
     if target.type is None:
         return FieldType.OBJECT
     if target.type not in _LISTS:
-        message = f"{target.path.text} is one value, not a list"
-        source.refuse(path, message, f"write {target.path.text} without the quantifier")
+        message = f"{target.path.name} is one value, not a list"
+        source.refuse(path, message, f"write {target.path.name} without the quantifier")
     return _LISTS[target.type]
 
 

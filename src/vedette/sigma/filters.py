@@ -20,8 +20,6 @@ from vedette.sigma.refusal import Source, nearest
 from vedette.sigma.selections import Selections
 from vedette.sigma.site import Site
 
-_BESIDE = frozenset({"rules"})
-
 
 @dataclass(slots=True)
 class Filter:
@@ -80,11 +78,11 @@ class Applied:
         detections was refused, for which the filter is not to blame.
         """
         for each in filters:
+            source = each.header.source
             if not each.rules:
                 self._apply_to(each, list(detections), detections, "any rule")
             for at, rule in enumerate(each.rules):
-                source = each.header.source
-                with source.catch():
+                with source.whole(), source.catch():
                     wanted = named.get(rule) or named.get(rule.lower())
                     if wanted is None and not self.unread:
                         mend = nearest(rule, named, "known are the rules' names and ids")
@@ -120,9 +118,9 @@ class Applied:
         tree: Node | None = None
         if all(schema.logsource.get(key, text) == text for key, text in each.logsource.items()):
             reading = Source(each.header.source.document)
-            with reading.catch():
+            with reading.whole(), reading.catch():
                 selections = Selections(reading, self.site)
-                tree = selections.detection(("filter",), each.body, Scope(schema, each.header.version), _BESIDE)
+                tree = selections.detection(("filter",), each.body, Scope(schema, each.header.version), other="rules")
                 if not condition.negated(tree):
                     message = "the filter's condition is not negated, so the rule would fire for these alone"
                     reading.refuse(("filter", "condition"), message, "write not selection", value=True)

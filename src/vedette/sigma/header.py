@@ -27,7 +27,7 @@ _TEXTS = ("license", "author", "regression_tests_path")
 _LISTS = ("references", "tags", "falsepositives", "fields", "scope")
 KNOWN = (
     *("title", "id", "name", "related", "taxonomy", "status", "description", "date", "modified", "level"),
-    *(*_TEXTS, *_LISTS, *KINDS, "logsource", "sigma-version", "vedette"),
+    *(*_TEXTS, *_LISTS, *KINDS, "logsource", "sigma-version", "simulation", "vedette"),
 )
 """Every top-level key."""
 VEDETTE = (
@@ -121,7 +121,7 @@ def _read_identity(header: Header, value: Mapping[str, object]) -> None:
         if "title" not in value:
             source.refuse((), "there is no title", "add title: …", value=True)
         header.title = source.text(("title",), value["title"])
-        if len(header.title) > MAX_TITLE:
+        if len(header.title) > MAX_TITLE and source.document.line:
             source.refuse(("title",), f"the title has more than {MAX_TITLE} characters", "shorten it", value=True)
     with source.catch():
         if "id" in value:

@@ -99,6 +99,9 @@ class _Item:
         if modifiers.kind == "fieldref":
             return _FIELDREF[modifiers.place], [self._other_field(at, one) for at, one in listed]
         if modifiers.kind == "subsetof":
+            if len(listed) > 1:
+                message = "subsetof takes one field"
+                self.source.refuse(self.path, message, "write an item for each", offset=self._offset())
             return Op.SUBSETOF, [self._other_field(at, one) for at, one in listed]
         if modifiers.comparison:
             return modifiers.comparison, [self._bound(at, one) for at, one in listed]
@@ -193,7 +196,7 @@ class _Item:
         odd = self.modifiers.names - {"neq", "all"}
         if odd:
             name = min(odd, key=lambda each: self.modifiers.offsets[each])
-            mend = f"quote it: '{value}'" if isinstance(value, int | float) else f"remove {name}"
+            mend = "put it in quotes" if isinstance(value, int | float) else f"remove {name}"
             self.source.refuse(at, f"{name} needs a text, not {kind(value)}", mend, value=True)
         if value is None:
             return [None]
@@ -209,9 +212,11 @@ class _Item:
         says = {FieldType.NUMBER: "a number", FieldType.BOOL: "true or false"}.get(
             self.type or FieldType.TEXT, "a text"
         )
-        mend = "remove the quotes" if isinstance(value, str) else f"quote it: '{value}'"
-        if isinstance(value, bool):
-            mend = f"write {says}"
+        mend = f"write {says}"
+        if isinstance(value, str) and self.type is FieldType.NUMBER and value.isdecimal():
+            mend = f"write {value} without quotes"
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            mend = "put it in quotes"
         message = f"{self.target.path.text} is {says}; {kind(value)} never equals it"
         self.source.refuse(at, message, mend, value=True)
 
@@ -234,7 +239,9 @@ class _Item:
 
     def _regex(self, at: YamlPath, value: object) -> Regex:
         if self.type in (FieldType.NUMBER, FieldType.BOOL):
-            self.source.refuse(self.path, f"{self.target.path.text} is no text", "use =", offset=self._offset())
+            self.source.refuse(
+                self.path, f"{self.target.path.text} is no text", "compare a number", offset=self._offset()
+            )
         pattern = self.source.text(at, value)
         flags = self.modifiers.flags
         wrong = _pattern_fault(pattern, flags)
@@ -278,7 +285,7 @@ class _Item:
                 else []
             )
             mend = "address fields are " + ", ".join(known) if known else "name a field that holds addresses"
-            self.source.refuse(self.path, f"{self.target.path.text} holds no address", mend, offset=self._offset())
+            self.source.refuse(self.path, f"{self.target.path.text} is no address field", mend, offset=self._offset())
 
     def _other_field(self, at: YamlPath, value: object) -> FieldPath:
         if self.scope is None or self.scope.element is not None:

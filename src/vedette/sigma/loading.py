@@ -75,6 +75,8 @@ class _Loader:
         self.sources: list[Source] = []
         self.files: dict[Path, list[Header]] = {}
         """Detections and correlations by file."""
+        self.by_file: dict[Path, list[Source]] = defaultdict(list)
+        """Every document of a file."""
         self.filters: list[Filter] = []
         self.unread = False
         """Some file could not be read at all, so that an unknown name may be its."""
@@ -103,11 +105,17 @@ class _Loader:
     def _read_document(self, document: Document, path: Path | None) -> None:
         source = Source(document)
         self.sources.append(source)
-        found = header.read(source)
+        if path is not None:
+            self.by_file[path].append(source)
+        found: Header | None = None
+        with source.whole():
+            found = header.read(source)
+            if found and found.kind == "filter":
+                each = filters.read(found, from_file=path is not None)
+                self.filters += [each] if each else []
         if found and found.kind == "filter":
-            each = filters.read(found, from_file=path is not None)
-            self.filters += [each] if each else []
-        elif found and path is not None:
+            return
+        if found and path is not None:
             self.files[path].append(found)
         elif path is not None:
             self.unread = True
@@ -134,7 +142,10 @@ class _Loader:
         assembly = Assembly(self.site, found, by_correlation, {name: each.needs for name, each in reads.items()})
         rules: list[Rule] = []
         for path, own in self.files.items():
-            rules += assembly.rules(path, own)
+            made = assembly.rules(path, own)
+            # A mistake in one document of a file is one in all: what it meant to say of the others is not known.
+            if not any(source.broken for source in self.by_file[path]):
+                rules += made
         problems = [*self.problems, *(problem for source in self.sources for problem in source.problems)]
         problems.sort(key=lambda each: (each.file, each.line, each.column, each.message))
         rules.sort(key=lambda each: natural(each.name))
@@ -175,7 +186,9 @@ class _Loader:
             path = ("vedette", "alerts")
             message = "the document does not alert, and no correlation reads it"
             each.source.problems.append(each.source.document.problem(path, message, "remove alerts: false"))
-        found = detections.read(each, each.name, self.schemas, self.site)
+        found: Read | None = None
+        with each.source.whole():
+            found = detections.read(each, each.name, self.schemas, self.site)
         if found is None:
             return
         if each.alerts is None and each.name in quiet:
@@ -189,9 +202,10 @@ class _Loader:
         found: dict[str, Correlation] = {}
         for each in headers:
             if each.kind == "correlation":
-                correlation = reader.read(each, each.name)
-                if correlation:
-                    found[each.name] = correlation
+                with each.source.whole():
+                    correlation = reader.read(each, each.name)
+                    if correlation:
+                        found[each.name] = correlation
         return found
 
     def _filtered(self, headers: Sequence[Header], reads: Mapping[str, Read]) -> dict[str, Detection]:

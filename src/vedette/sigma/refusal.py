@@ -13,6 +13,9 @@ from typing import NoReturn
 from vedette.problem import Problem
 from vedette.yaml_text import Document, YamlPath
 
+MAX_PROBLEMS = 50
+"""Mistakes told of one document."""
+
 
 class Refusal(Exception):
     """One part of a document is not accepted; ends the reading of that part only."""
@@ -24,6 +27,10 @@ class Refusal(Exception):
 
 class UnknownField(Refusal):
     """The schema lacks a field; a filter with it passes over that schema's detections."""
+
+
+class Enough(Exception):
+    """A document has so many mistakes that more of them help nobody; ends its reading."""
 
 
 class Source:
@@ -52,8 +59,12 @@ class Source:
         return self.document.at(path)[0]
 
     def catch(self) -> Catch:
-        """`with source.catch():` notes a refusal within, and goes on after it."""
+        """`with source.catch():` notes a refusal within, and goes on after it; `MAX_PROBLEMS` end the document."""
         return Catch(self)
+
+    def whole(self) -> Whole:
+        """`with source.whole():` is put around a document's reading, for `catch` to end it."""
+        return Whole()
 
     def mapping(self, path: YamlPath, value: object) -> Mapping[str, object]:
         """`value` as a map that is not empty."""
@@ -66,7 +77,7 @@ class Source:
     def text(self, path: YamlPath, value: object) -> str:
         """`value` as a text that is not empty."""
         if not isinstance(value, str):
-            mend = f"quote it: '{value}'" if isinstance(value, int | float) else ""
+            mend = "put it in quotes" if isinstance(value, int | float) else ""
             self.refuse(path, f"{_name(path)} must be a text, not {kind(value)}", mend, value=True)
         if not value.strip():
             self.refuse(path, f"{_name(path)} is empty", "fill it, or remove the key", value=True)
@@ -118,7 +129,21 @@ class Catch:
             return False
         self._source.problems.append(error.problem)
         self._source.unknown_fields += isinstance(error, UnknownField)
+        if len(self._source.problems) >= MAX_PROBLEMS:
+            raise Enough
         return True
+
+
+class Whole:
+    """Where `Enough` ends."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return isinstance(error, Enough)
 
 
 def nearest(name: object, known: Collection[str], otherwise: str = "") -> str:

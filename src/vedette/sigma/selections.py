@@ -19,6 +19,9 @@ from vedette.sigma.refusal import Source, kind
 from vedette.sigma.site import Site
 from vedette.yaml_text import YamlPath
 
+MAX_BLOCKS = 6
+"""How deep blocks may nest; every reader of a tree recurses into it."""
+
 
 class Selections:
     """Reads the detection, or the filter, of one document."""
@@ -27,16 +30,16 @@ class Selections:
         self.source = source
         self.items = Items(source, site)
 
-    def detection(self, path: YamlPath, value: Mapping[str, object], scope: Scope, other: frozenset[str]) -> Node:
-        """The tree of a map of selections and their condition; `other` keys beside them are somebody else's."""
-        names = [name for name in value if name != "condition" and name not in other]
+    def detection(self, path: YamlPath, value: Mapping[str, object], scope: Scope, *, other: str = "") -> Node:
+        """The tree of a map of selections and their condition; the key `other` beside them is somebody else's."""
+        names = [name for name in value if name not in ("condition", other)]
         if "condition" not in value:
             self.source.refuse(path, "there is no condition", f"add condition: {' and '.join(names) or 'selection'}")
         selections: dict[str, Node | None] = {}
         for name in names:
-            selections[name] = None
             with self.source.catch():
                 self._check_name(path, name)
+                selections[name] = None
                 node = self._body((*path, name), value[name], scope)
                 selections[name] = replace(node, name=name)
         return self._conditions((*path, "condition"), value["condition"], selections)
@@ -63,7 +66,7 @@ class Selections:
             message = f"a selection cannot be called {name}, a word of the condition"
             self.source.refuse((*path, name), message, f"call it {name}_selection")
         if not condition.SELECTION.match(name):
-            message = "a selection's name is made of letters, digits, _ and -"
+            message = "a selection's name is made of letters, digits, _, - and dots"
             self.source.refuse((*path, name), message, "rename it")
 
     def _body(self, path: YamlPath, value: object, scope: Scope) -> AllOf | AnyOf:
@@ -113,7 +116,9 @@ class Selections:
         for index, segment in enumerate(key.segments[at:], at):
             if isinstance(segment, Quantifier):
                 target = fields.find(self.source, path, key.text, steps, scope)
-                inner = replace(scope, element=fields.element_type(self.source, path, target))
+                if scope.blocks == MAX_BLOCKS:
+                    self.source.refuse(path, f"blocks nest deeper than {MAX_BLOCKS}", "name the fields in one path")
+                inner = replace(scope, element=fields.element_type(self.source, path, target), blocks=scope.blocks + 1)
                 last = index == len(key.segments) - 1
                 if last and not key.modifiers and _is_body(value):
                     body = self._block(path, value, inner)
@@ -126,7 +131,7 @@ class Selections:
 
     def _block(self, path: YamlPath, value: object, scope: Scope) -> Node:
         if isinstance(value, dict) and "condition" in value:
-            return self.detection(path, value, scope, frozenset())
+            return self.detection(path, value, scope)
         return self._body(path, value, scope)
 
 
