@@ -26,7 +26,7 @@ from vedette.match import Match
 from vedette.rule import Detection, Reaction, Rule, Severity
 from vedette.scan import Counts, Done, Plan, Rejected, Scanner
 from vedette.sources.files import STDIN, File, Range, chunks, describe, discover, head, ranges
-from vedette.workers import read_all
+from vedette.workers import WorkerLost, read_all
 
 PACK = Path(__file__).parent / "rules"
 """The folder of the rules that come with vedette."""
@@ -79,6 +79,11 @@ def usable_rules(loaded: sigma.Loaded, only: Sequence[str] = ()) -> tuple[Rule, 
     errors = [problem for problem in loaded.problems if problem.error]
     if errors:
         raise Wrong(errors)
+    return named_rules(loaded, only)
+
+
+def named_rules(loaded: sigma.Loaded, only: Sequence[str]) -> tuple[Rule, ...]:
+    """The rules that could be read, `only` those named where any is. Raises Wrong for an unknown name."""
     by_name = {rule.name.lower(): rule for rule in loaded.rules}
     unknown = [name for name in only if name.lower() not in by_name]
     if unknown:
@@ -140,15 +145,18 @@ class ScanRun:
         self._conclusion = Conclusion(Roster.of(self.rules))
         rejected = Sorter(Rejected, lambda one: (one.file, one.part, one.line))
         before = [_fingerprint(file) for file in self.files]
-        for word in read_all(plan, self.files, self._cut(), self.request.jobs):
-            if isinstance(word, Done):
-                self._finish_part(word)
-                continue
-            progress(word.bytes, word.events)
-            for sighting in word.sightings:
-                self._conclusion.add(sighting)
-            for one in word.rejected:
-                rejected.add(one)
+        try:
+            for word in read_all(plan, self.files, self._cut(), self.request.jobs):
+                if isinstance(word, Done):
+                    self._finish_part(word)
+                    continue
+                progress(word.bytes, word.events)
+                for sighting in word.sightings:
+                    self._conclusion.add(sighting)
+                for one in word.rejected:
+                    rejected.add(one)
+        except WorkerLost as error:
+            raise Wrong([error]) from error
         self._number_lines()
         self._notice_changes(before)
         if self.request.quarantine is not None:

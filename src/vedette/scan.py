@@ -103,7 +103,7 @@ class Scanner:
             name: kind(plan.proxies) if name == "kube_audit" else kind() for name, kind in FORMATS.items()
         }
         self.roster = Roster.of(plan.rules)
-        self.matchers: dict[str, Matcher] = self.roster.matchers(SCHEMAS)
+        self.matchers: dict[str, Matcher] = self.roster.matchers({name: SCHEMAS[name] for name in FORMATS})
         self.projections = {
             name: self.matchers[name].projection if name in self.matchers else Projection(name, ()) for name in FORMATS
         }

@@ -151,7 +151,10 @@ def _test(args: argparse.Namespace) -> int:
     names = [name for name in args.names if name not in folders]
     extra = [*args.rules, *folders]
     loaded = _loaded(args, extra)
-    rules = app.usable_rules(loaded, names)
+    errors = [problem for problem in loaded.problems if problem.error]
+    for problem in errors:
+        print(problem, file=sys.stderr)
+    rules = app.named_rules(loaded, names)
     if folders and not names:
         own = {str(file) for file in app.rule_files(folders)}
         rules = tuple(rule for rule in rules if any(d.file in own for d in rule.detections))
@@ -168,7 +171,7 @@ def _test(args: argparse.Namespace) -> int:
     if not ran:
         print("vedette: no case to run: a rule's cases stand in fires.jsonl and quiet.jsonl beside it", file=sys.stderr)
         return 2
-    return 1 if failed else 0
+    return 2 if errors else 1 if failed else 0
 
 
 def _lint(args: argparse.Namespace) -> int:
