@@ -65,13 +65,12 @@ def _known_rules(extra: Sequence[str]) -> set[str]:
     from vedette.app import load_rules
 
     loaded = load_rules(load_text("", "", today=datetime.now(UTC).date()), extra, unproven=True)
-    documents = [document for rule in loaded.rules for document in (*rule.detections, *rule.correlations)]
-    return {
-        *(rule.name for rule in loaded.rules),
-        *(document.name for document in documents),
-        *(document.id for document in documents),
-        *loaded.left_out,
-    }
+    known = {*loaded.left_out}
+    for rule in loaded.rules:
+        known.add(rule.name)
+        known.update(*((each.name, each.id) for each in rule.detections))
+        known.update(*((each.name, each.id) for each in rule.correlations))
+    return known
 
 
 def _summary(settings: Settings) -> str:

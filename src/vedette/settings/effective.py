@@ -91,6 +91,17 @@ class Settings(Written):
             for entry in self.trusted_proxies
         )
 
+    def excuses(self, rule: str, actor: str, verb: str, namespace: str) -> bool:
+        """Some automation entry lets `rule` pass over the request; a request for the whole cluster has no namespace."""
+        return any(
+            rule in entry.rule
+            and not entry.off
+            and any(_like(pattern, actor) for pattern in entry.actor)
+            and (not entry.verbs or verb in entry.verbs)
+            and _within(entry, namespace)
+            for entry in self.automation
+        )
+
     def filters(self, today: date) -> list[Filter]:
         """Automation, and the exceptions that hold on `today`, as Sigma filters; a title says where each was said."""
         found = []
@@ -103,6 +114,29 @@ class Settings(Written):
                 where = self.origin(("exceptions", index))
                 found.append(_filter(where, "exception", exemption, dict(exemption.match)))
         return found
+
+
+def _within(entry: Automation, namespace: str) -> bool:
+    """The request's namespace, or its lack of one, is in the entry's scope."""
+    if isinstance(entry.scope, tuple):
+        return namespace in entry.scope
+    return entry.scope == "any" or bool(namespace) is (entry.scope == "named")
+
+
+def _like(pattern: str, text: str) -> bool:
+    """`text` is what `pattern` says, where `*` stands for any characters."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == pattern
+    if not text.startswith(first) or len(text) < len(first) + len(rest[-1]) or not text.endswith(rest[-1]):
+        return False
+    at, end = len(first), len(text) - len(rest[-1])
+    for piece in rest[:-1]:
+        at = text.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 def _selection(entry: Automation) -> dict[str, object]:

@@ -64,7 +64,7 @@ def read(document: Document, findings: Findings) -> Written:
     if document.value is None:
         return Written()
     found = _map(Written, document.value, (), findings)
-    assert isinstance(found, Written)  # noqa: S101 - for the type checker
+    assert isinstance(found, Written)
     return found
 
 

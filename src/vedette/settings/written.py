@@ -98,7 +98,7 @@ class Terraform:
     """How Terraform is known in Vault: by one of its identities AND its address (V4)."""
 
     entities: Annotated[Texts, Says("Entity ids (`auth.entity_id`).")] = ()
-    roles: Annotated[Texts, Says("Role names (`auth.metadata.role`).")] = ()
+    roles: Annotated[Texts, Says("Role names (`auth.metadata.role` or `role_name`).")] = ()
     policies: Annotated[Texts, Says("Policies that no other token has (`auth.token_policies`).")] = ()
     addresses: Annotated[Texts, Says("Where it connects from: names of networks, or networks.")] = ()
 
