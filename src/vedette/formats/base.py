@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from msgspec import Raw
 
 from vedette.event import Event
 from vedette.network import Networks
@@ -18,6 +20,10 @@ from vedette.schema import Projection, Schema
 
 class Unreadable(Exception):
     """A record that cannot be read; `str()` is the reason, short and countable: "not JSON", "cut off"."""
+
+
+class Ignored(Exception):
+    """A record that is understood and none of ours; `str()` is the reason: "another program"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,9 @@ class Format(Protocol):
 
     schema: Schema
 
+    def recognises(self, parts: Mapping[str, Raw]) -> bool:
+        """True when a JSON object with these keys and undecoded values is a record of this format."""
+
     def projector(self, projection: Projection) -> Projector:
         """A decoder of just the projected fields, for every record of a chunk."""
 
@@ -76,8 +85,27 @@ class Projector(Protocol):
     def record(self, raw: bytes) -> Any | None:
         """One record, or None when its form is right but a field is oddly typed (then every rule looks at it whole).
 
-        Raises Unreadable when it is no record of this format.
+        Raises Unreadable when it is no record of this format, and Ignored when it is one that says nothing.
         """
+
+
+class Scanned(NamedTuple):
+    """A chunk of text lines."""
+
+    records: list[Any]
+    """Projected, in order."""
+    lines: list[int]
+    """The line of each record, the chunk's first being 0."""
+    ignored: int
+    """How many lines are another program's."""
+
+
+@runtime_checkable
+class TextProjector(Projector, Protocol):
+    """A projector whose records are lines of text, among lines of others."""
+
+    def scan(self, chunk: bytes) -> Scanned | None:
+        """All records of a chunk of whole lines at once, or None when some line needs a closer look."""
 
 
 @dataclass(slots=True)
@@ -97,6 +125,8 @@ class Tally:
     oddly_typed: int = 0
     """Events decoded leniently, a part of `events`."""
     duplicate_keys: int = 0
+    nul_bytes: int = 0
+    """Stripped from before and behind lines: a log that was truncated under its writer begins with thousands."""
 
     def add(self, other: Tally) -> None:
         """Count `other` in."""
@@ -106,6 +136,7 @@ class Tally:
         self.ignored.update(other.ignored)
         self.oddly_typed += other.oddly_typed
         self.duplicate_keys += other.duplicate_keys
+        self.nul_bytes += other.nul_bytes
 
     def balanced(self) -> bool:
         """True when nothing was lost between reading and deciding."""
@@ -120,4 +151,4 @@ class Batch:
     records: Sequence[Any]
     """Projected; None for an oddly typed one."""
     locate: Callable[[int], tuple[bytes, int]]
-    """Index in `records` -> (the raw record, its line counted from the chunk's first line = 0)."""
+    """Index in `records` -> (the raw record, its line counted from the reader's first line = 0)."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -68,6 +69,11 @@ def parse(raw: bytes) -> Document:
     return Document(value, repeated, frozenset())
 
 
+def encode(document: Document) -> bytes:
+    """The document as plain JSON, everything odd taken out of it."""
+    return json.dumps(document.fields).encode()
+
+
 def prune(raw: bytes, depth: int = DEPTH) -> tuple[bytes, frozenset[str]]:
     """`raw` with null in place of what is nested deeper than `depth`, and the top-level keys where that was.
 
@@ -120,7 +126,7 @@ def _decode(raw: bytes) -> tuple[object, bool]:
     except UnicodeDecodeError:
         text = raw.decode("utf-8", "replace")
     try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_refuse, parse_int=_integer)
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_refuse, parse_int=_integer, parse_float=_real)
     except json.JSONDecodeError as error:
         at_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         raise Unreadable("cut off" if at_end else "not JSON") from error
@@ -135,7 +141,12 @@ def _refuse(constant: str) -> object:
 
 def _integer(digits: str) -> int | float:
     # Python refuses to convert more than 4300 digits; so long a number equals no value of a rule.
-    return int(digits) if len(digits) < 1000 else float(digits)
+    return int(digits) if len(digits) < 1000 else _real(digits)
+
+
+def _real(digits: str) -> float:
+    # JSON knows no infinity, so what is too great for a float stays a number that JSON can say.
+    return max(-sys.float_info.max, min(sys.float_info.max, float(digits)))
 
 
 def _mend(value: object) -> object:

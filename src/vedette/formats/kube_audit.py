@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import blake2s
 
+from msgspec import Raw
+
 from vedette.event import Event, Outcome
 from vedette.formats import kube_object, kube_uri
 from vedette.formats.base import TrustedProxy, Unreadable
@@ -29,6 +31,10 @@ class KubeAudit:
     def __init__(self, trusted_proxies: Sequence[TrustedProxy] = ()) -> None:
         self._proxies = tuple(trusted_proxies)
 
+    def recognises(self, parts: Mapping[str, Raw]) -> bool:
+        """True by the keys that every event has, or else by the API version that it names."""
+        return self.keys <= parts.keys() or bytes(parts.get("apiVersion", b"")).startswith(b'"audit.k8s.io/')
+
     def projector(self, projection: Projection) -> StructProjector:
         """A decoder of just the projected fields."""
         return StructProjector(
@@ -42,7 +48,9 @@ class KubeAudit:
         return decoded(raw, lambda document: self._event(raw, document))
 
     def _event(self, raw: bytes, document: Document) -> Event:
-        if not self.keys <= document.fields.keys():
+        if not (
+            self.keys <= document.fields.keys() or _text(document.fields, "apiVersion").startswith("audit.k8s.io/")
+        ):
             raise Unreadable("unknown shape")
         record = {key: value for key, value in document.fields.items() if key not in _DERIVED}
         for key in ("objectRef", "user", "impersonatedUser"):

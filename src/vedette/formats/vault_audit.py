@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from hashlib import blake2s
 
+from msgspec import Raw
+
 from vedette.event import Event, Outcome
 from vedette.formats.base import Unreadable
 from vedette.formats.clock import nanoseconds
@@ -23,7 +25,7 @@ _UNREACHABLE = re.compile(
 )
 """Words of a login's error that mean: the backend was not there to ask. The password may have been right."""
 _ERRORS = ({"error"}, {"errors"})
-"""What an answer holds that is nothing but an error; `errors` where no mount answered (a wrong share of the unseal key)."""
+"""All that an answer holds that is nothing but an error; `errors` where no mount answered (a wrong unseal share)."""
 _STORES = frozenset({"kv", "generic", "cubbyhole"})
 _SPARSE = frozenset({"auth", "request", "request.namespace", "response", "response.auth"})
 
@@ -34,6 +36,10 @@ class VaultAudit:
     schema: Schema = SCHEMA
     keys = frozenset({"type", "request"})
     """What every entry has, in every version since 0.9."""
+
+    def recognises(self, parts: Mapping[str, Raw]) -> bool:
+        """True for an object with a type and a request that is an object itself."""
+        return self.keys <= parts.keys() and bytes(memoryview(parts["request"])[:1]) == b"{"
 
     def projector(self, projection: Projection) -> StructProjector:
         """A decoder of just the projected fields."""

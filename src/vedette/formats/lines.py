@@ -1,0 +1,371 @@
+"""Line by line: records recognised by shape, out of their wrappings, put together, or refused with a reason.
+
+The slow path of `reader`: for a file's odd chunks, and for whole files that are wrapped, mixed or pretty-printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Raw
+
+from vedette.formats import document
+from vedette.formats.assembly import Assembly, may_go_on
+from vedette.formats.base import Format, Ignored, Projector, TextProjector, Unreadable
+from vedette.formats.ledger import Ledger
+from vedette.formats.reasons import why_not
+from vedette.formats.wrapping import Fragment, Inner, Skip, container_line, elements, unwrap
+
+LONGEST_LINE = 64 << 20
+"""A longer line is not looked into."""
+DEEPEST_WRAPPING = 6
+BLANK = b" \t\r\n\v\f\x1e"
+"""White space, and the record separator of `journalctl -o json-seq`."""
+_BOM = b"\xef\xbb\xbf"
+_LONGEST_PREFIX = 4096
+_GUESSED = 1 << 20
+_SHOWN = 1 << 16
+"""Bytes that are kept of a line too long."""
+_JSON_BEGINS = re.compile(rb'[{]\s*"|[{]\s*\Z')
+_KLOG = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]]+\]")
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_parts = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+class Lines:
+    """Takes lines one at a time; what becomes of each record goes to the ledger."""
+
+    def __init__(self, formats: Mapping[str, Format], projectors: Mapping[str, Projector], ledger: Ledger) -> None:
+        self.read = 0
+        """Lines so far."""
+        self.format = ""
+        """The format of the last record, or nothing before the first."""
+        self._formats = dict(formats)
+        self._projectors = projectors
+        self._texts = {name: one for name, one in projectors.items() if isinstance(one, TextProjector)}
+        self._ledger = ledger
+        self._line = 0
+        """The line that the record at hand begins at."""
+        self._assembly: Assembly | None = None
+        self._fragments: dict[str, tuple[int, list[bytes], int]] = {}
+        """By stream: the line it began at, the pieces so far, their bytes."""
+
+    @property
+    def busy(self) -> bool:
+        """True in the midst of a record that goes on over the next lines."""
+        return self._assembly is not None or bool(self._fragments)
+
+    def guess(self, chunk: bytes) -> str:
+        """The format of a chunk's first line when that is a plain record of usual length, else nothing."""
+        parts = parts_of(chunk[: chunk.find(b"\n", 0, _GUESSED) + 1 or _GUESSED])
+        return self._recognised(parts) if parts is not None else ""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the lines of a chunk."""
+        start, end = 0, len(chunk)
+        while start < end:
+            stop = chunk.find(b"\n", start)
+            stop = end if stop < 0 else stop
+            if self._assembly is None and stop - start <= 2 and chunk[start:stop].rstrip() == b"{":
+                stop = self._pretty(chunk, start, stop)
+            else:
+                self._line = self.read
+                self.read += 1
+                if stop - start > LONGEST_LINE:
+                    self._ledger.refuse("line too long", chunk[start : start + _SHOWN], self._line)
+                else:
+                    self._whole_line(chunk[start:stop])
+            start = stop + 1
+
+    def finish(self) -> None:
+        """The end of input."""
+        if self._assembly is not None:
+            self._give_up("cut off")
+        for stream in list(self._fragments):
+            self._join(Fragment(stream, b"", last=True), 0)
+
+    def _pretty(self, chunk: bytes, start: int, stop: int) -> int:
+        """A record as jq prints it, when it lies whole within the chunk: from a line `{` to the next line `}`."""
+        self._line = self.read
+        for closing in (b"\n}\n", b"\n}\r\n"):
+            end = chunk.find(closing, start)
+            if end < 0:
+                continue
+            raw = chunk[start : end + 2]
+            parts = parts_of(raw)
+            if parts is None:
+                continue
+            self.read += raw.count(b"\n") + 1
+            self._object(raw, parts, 0)
+            return end + len(closing) - 1
+        self.read += 1
+        self._whole_line(chunk[start:stop])
+        return stop
+
+    def _whole_line(self, line: bytes) -> None:
+        if self._assembly is not None:
+            self._assemble(line)
+            return
+        bare = self._bare(line)
+        if bare:
+            self._take(bare, 0)
+
+    def _bare(self, line: bytes) -> bytes:
+        """The line without what is not text around it; nothing when nothing is left, which is counted."""
+        bare = line.strip(BLANK)
+        if bare[:1] in (b"\0", b"\xef") or bare[-1:] == b"\0":
+            stripped = bare.strip(BLANK + b"\0").removeprefix(_BOM).strip(BLANK + b"\0")
+            self._ledger.tally.nul_bytes += bare.count(b"\0") - stripped.count(b"\0")
+            if bare and not stripped:
+                self._ledger.ignore("nothing but NUL bytes")
+                return b""
+            bare = stripped
+        if not bare:
+            self._ledger.ignore("blank line")
+        return bare
+
+    def _take(self, raw: bytes, depth: int) -> None:
+        """One record, its wrapping or its text; `depth` wrappings are off already."""
+        if depth > DEEPEST_WRAPPING:
+            self._ledger.refuse("wrapped too deep", raw, self._line)
+        elif raw[:1] == b"{":
+            self._json(raw, depth)
+        elif raw[:1] == b"[" and raw[1:].lstrip()[:1] in (b"{", b"[", b"]", b"", b'"'):
+            self._json_list(raw, depth)
+        else:
+            self._text(raw, depth)
+
+    def _json(self, raw: bytes, depth: int) -> None:
+        if self.format:
+            projector = self._projectors[self.format]
+            if not isinstance(projector, TextProjector):
+                try:
+                    record = projector.record(raw)
+                except Unreadable:
+                    record = None
+                if record is not None:
+                    self._ledger.accept(self.format, record, raw, self._line)
+                    return
+        parts = parts_of(raw)
+        if parts is None:
+            self._hard(raw, depth)
+        else:
+            self._object(raw, parts, depth)
+
+    def _object(self, raw: bytes, parts: Mapping[str, Raw], depth: int) -> None:
+        name = self._recognised(parts)
+        if name:
+            self._record(name, raw)
+            return
+        try:
+            inner = unwrap(parts)
+            if inner is None:
+                self._ledger.refuse("unknown shape", raw, self._line)
+            else:
+                self._inside(inner, depth)
+        except _UNDECODABLE:
+            self._ledger.refuse("unknown shape", raw, self._line)
+
+    def _record(self, name: str, raw: bytes) -> None:
+        """A record whose shape is that of format `name`."""
+        try:
+            record = self._projectors[name].record(raw)
+        except Ignored as reason:
+            self._ledger.ignore(str(reason))
+        except Unreadable as reason:
+            self._ledger.refuse(str(reason), raw, self._line)
+        else:
+            self.format = name
+            self._ledger.accept(name, record, raw, self._line)
+
+    def _inside(self, inner: Inner, depth: int) -> None:
+        if isinstance(inner, Skip):
+            self._ledger.ignore(inner.reason)
+        elif isinstance(inner, Fragment):
+            self._join(inner, depth)
+        else:
+            pieces = 0
+            for piece in inner:
+                pieces += 1
+                bare = piece.strip(BLANK)
+                if bare:
+                    self._take(bare, depth + 1)
+                else:
+                    self._ledger.ignore("blank line")
+            if not pieces:
+                self._ledger.ignore("empty list")
+
+    def _json_list(self, raw: bytes, depth: int) -> None:
+        try:
+            pieces = elements(raw)
+        except _UNDECODABLE:
+            self._hard(raw, depth)
+        else:
+            self._inside(pieces, depth)
+
+    def _hard(self, raw: bytes, depth: int) -> None:
+        """What the quick decoder refuses: several values, the begin of one, an odd one, or no JSON at all."""
+        assembly, fault = Assembly(), ""
+        values: list[bytes] = []
+        try:
+            values.extend(value for value, _ in assembly.add(raw, self._line))
+        except Unreadable as reason:
+            fault = str(reason)
+        if not fault and values == [raw]:
+            self._odd(raw, depth)
+            return
+        if raw.endswith(b",") and values == [raw[:-1].rstrip()]:
+            # An element of a list, a line each, without the list.
+            self._take(values[0], depth + 1)
+            return
+        for value in values:
+            self._take(value, depth + 1)
+        if fault:
+            self._ledger.refuse(fault, raw, self._line)
+        elif assembly.open and depth == 0 and may_go_on(raw):
+            self._assembly = assembly
+        elif assembly.open:
+            self._ledger.refuse("cut off", raw, self._line)
+        elif not values:
+            self._ledger.ignore("empty list")
+
+    def _odd(self, raw: bytes, depth: int) -> None:
+        """One JSON object that only the patient decoder can read: lone surrogates, a nesting thousands deep."""
+        try:
+            clean = document.decoded(raw, document.encode)
+            parts = _parts(clean)
+        except (Unreadable, msgspec.DecodeError) as reason:
+            self._ledger.refuse(str(reason) if isinstance(reason, Unreadable) else "not JSON", raw, self._line)
+            return
+        name = self._recognised(parts)
+        if name:
+            self._ledger.accept(name, None, raw, self._line)
+        else:
+            self._object(clean, parts, depth)
+
+    # Records over several lines.
+
+    def _assemble(self, line: bytes) -> None:
+        assembly, here = self._assembly, self._line
+        if assembly is None:
+            return
+        if not assembly.expects_record() and self._stands_alone(line):
+            self._give_up("cut off")
+            self._line = here
+            self._whole_line(line)
+            return
+        fault = ""
+        values: list[tuple[bytes, int]] = []
+        try:
+            values.extend(assembly.add(line.rstrip(b"\r"), here))
+        except Unreadable as reason:
+            fault = str(reason)
+        for value, self._line in values:
+            self._take(value, 1)
+        if fault:
+            self._give_up("cut off" if line[:1] == b"{" else fault)
+            self._line = here
+            if values:
+                self._ledger.refuse(fault, line, self._line)
+            else:
+                self._whole_line(line)
+        elif not assembly.open:
+            self._assembly = None
+
+    def _give_up(self, reason: str) -> None:
+        if self._assembly is not None:
+            self._line = self._assembly.line
+            self._ledger.refuse(reason, self._assembly.held, self._line)
+            self._assembly = None
+
+    def _stands_alone(self, line: bytes) -> bool:
+        """True for a whole record at a line's begin, which in the midst of another means that the other was cut."""
+        if line[:1] != b"{" or line.rstrip()[-1:] != b"}":
+            return False
+        parts = parts_of(line)
+        return parts is not None and bool(self._recognised(parts))
+
+    def _recognised(self, parts: Mapping[str, Raw]) -> str:
+        return next((name for name, form in self._formats.items() if form.recognises(parts)), "")
+
+    def _join(self, fragment: Fragment, depth: int) -> None:
+        begin, pieces, size = self._fragments.pop(fragment.stream, (self._line, [], 0))
+        pieces.append(fragment.text)
+        size += len(fragment.text)
+        if size > LONGEST_LINE:
+            self._ledger.refuse("line too long", b"".join(pieces), begin)
+        elif not fragment.last and not (len(pieces) == 1 and parts_of(fragment.text) is not None):
+            self._fragments[fragment.stream] = (begin, pieces, size)
+        else:
+            here, self._line = self._line, begin
+            text = b"".join(pieces).strip(BLANK)
+            if text:
+                self._take(text, depth + 1)
+            else:
+                self._ledger.ignore("blank line")
+            self._line = here
+
+    # Lines of text.
+
+    def _text(self, raw: bytes, depth: int) -> None:
+        if depth and b"\n" in raw:
+            self._inside(raw.split(b"\n"), depth)
+            return
+        fragment = container_line(raw)
+        if fragment is not None:
+            self._join(fragment, depth)
+            return
+        if _KLOG.match(raw):
+            self._ledger.ignore("klog line")
+            return
+        other = ""
+        for name, projector in self._texts.items():
+            try:
+                record = projector.record(raw)
+            except Ignored as reason:
+                other, self.format = str(reason), name
+            except Unreadable:
+                continue
+            else:
+                self.format = name
+                self._ledger.accept(name, record, raw, self._line)
+                return
+        begin = _JSON_BEGINS.search(raw, 0, _LONGEST_PREFIX)
+        if begin is not None and self._prefixed(raw, begin.start(), depth, sure=not other):
+            return
+        if other:
+            self._ledger.ignore(other)
+        else:
+            self._ledger.refuse(why_not(raw), raw, self._line)
+
+    def _prefixed(self, raw: bytes, first: int, depth: int, *, sure: bool) -> bool:
+        """Take the JSON that a line ends with behind a prefix: a syslog header, `@cee:`, a stream's or node's name."""
+        for begin in _JSON_BEGINS.finditer(raw, first, _LONGEST_PREFIX):
+            tail = raw[begin.start() :]
+            parts = parts_of(tail)
+            if parts is not None and (self._recognised(parts) or unwrap(parts) is not None):
+                self._object(tail, parts, depth + 1)
+                return True
+        prefix = raw[:first].rstrip()
+        if prefix.endswith(b":") or (sure and prefix.count(b" ") < 4):
+            self._take(raw[first:], depth + 1)
+            return True
+        return False
+
+
+def parts_of(text: bytes) -> dict[str, Raw] | None:
+    """The undecoded values of a JSON object by key, or None when `text` is no such object, or no plain one."""
+    try:
+        return _parts(text)
+    except _UNDECODABLE:
+        return None
+
+
+def stands_alone(line: bytes) -> bool:
+    """True for a line that is no part of a longer record, as far as it can tell by itself."""
+    if line[:1] == b"{":
+        parts = parts_of(line)
+        return parts is not None and not parts.keys() >= {"log", "stream", "time"}
+    return line[:1] != b"[" and container_line(line) is None

@@ -1,0 +1,88 @@
+"""Where the records of a chunk stand, found only when somebody asks for one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+_TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+
+
+class ChunkLines:
+    """Index of a record in a chunk -> its bytes and its line."""
+
+    def __init__(
+        self,
+        chunk: bytes,
+        base: int,
+        records: int = 0,
+        recounted: Callable[[int, int], None] | None = None,
+        lines: Sequence[int] | None = None,
+    ) -> None:
+        """`base` is the line that the chunk begins at.
+
+        For JSON: `records` is how many the decoder found; `recounted` is told (lines, taken for) when the chunk turns
+        out to have another number of lines than records. For text: `lines` gives the line of each record.
+        """
+        self._chunk = chunk
+        self._base = base
+        self._records = records
+        self._recounted = recounted
+        self._lines = lines
+        self._spots: Sequence[tuple[int, int, int]] = ()
+
+    def __call__(self, index: int) -> tuple[bytes, int]:
+        """The bytes of record `index`, and its line."""
+        if not self._spots:
+            self._spots = self._find()
+        start, end, line = self._spots[index]
+        return self._chunk[start:end].strip(), self._base + line
+
+    def _find(self) -> Sequence[tuple[int, int, int]]:
+        chunk = self._chunk
+        ends: list[int] = []
+        at = chunk.find(b"\n")
+        while at >= 0:
+            ends.append(at)
+            at = chunk.find(b"\n", at + 1)
+        if not chunk.endswith(b"\n"):
+            ends.append(len(chunk))
+        starts = [0, *(end + 1 for end in ends)]
+        if self._lines is not None:
+            return [(starts[line], ends[line], line) for line in self._lines]
+        spots = [(start, end, line) for line, (start, end) in enumerate(zip(starts, ends, strict=False))]
+        if len(spots) != self._records:
+            if self._recounted is not None:
+                self._recounted(len(spots), self._records)
+            spots = [(start, end, line) for start, end, line in spots if chunk[start:end].strip()]
+        if len(spots) == self._records and all(_is_object(chunk, start, end) for start, end, _ in spots):
+            return spots
+        return values(chunk)
+
+
+def values(chunk: bytes) -> list[tuple[int, int, int]]:
+    """Start, end and line of each JSON object in a text of objects, however they stand on lines."""
+    found: list[tuple[int, int, int]] = []
+    depth = start = line = counted = 0
+    for token in _TOKEN.finditer(chunk):
+        mark = token[0]
+        if mark in b"[{":
+            if not depth:
+                start = token.start()
+                line += chunk.count(b"\n", counted, start)
+                counted = start
+            depth += 1
+        elif mark in b"]}":
+            depth -= 1
+            if not depth:
+                found.append((start, token.end(), line))
+    return found
+
+
+def _is_object(chunk: bytes, start: int, end: int) -> bool:
+    # A record cannot end on a line and another begin on the next without a `}` before and a `{` behind the line end,
+    # and within a record these two never stand so: if all lines are like this, each holds at least one whole record.
+    if chunk[start] == 123 and chunk[end - 1] == 125:
+        return True
+    line = chunk[start:end].strip()
+    return line[:1] == b"{" and line[-1:] == b"}"
