@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pages import cli, fields, rules, settings
+from vedette.app import Wrong
 
 DOCS = Path(__file__).resolve().parent
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -60,7 +61,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a page is stale")
     arguments = parser.parse_args()
-    pages = printed()
+    try:
+        pages = printed()
+    except Wrong as error:
+        print(error, file=sys.stderr)
+        return 1
     if not arguments.check:
         write(pages)
         print(f"docs: {len(pages)} pages printed")
