@@ -169,7 +169,7 @@ class _Loader:
                     self.by_reference.setdefault(each.id, each.name)
                 self.by_reference[each.name] = each.name
                 where, first = rules.setdefault(each.rule, (path, each))
-                if where != path:
+                if where != path and names[each.name] is each:
                     message = f"documents of rule {each.rule} stand in another file too: {_place(first)}"
                     self._note(each, "name", message, "put them into one file, or rename these")
         return headers
