@@ -127,7 +127,7 @@ def a_filter(body: str, more: str = f"logsource: {LOGSOURCE}") -> str:
 
 
 def shown(node: Node) -> str:
-    """A tree on one line: `sel:(verb = get | list)`; `==` is case-sensitive, `&` between values that all must be met."""
+    """A tree on one line: `sel:(verb = get | list)`; `==` is case-sensitive, `&` stands between values of `all`."""
     match node:
         case AllOf():
             return _named(node.name, " & ".join(shown(each) for each in node.nodes))
