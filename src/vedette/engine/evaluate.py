@@ -59,7 +59,8 @@ def quantified(
     items: tuple[object, ...], complete: bool, quantifier: Quantifier, body: Evaluate, raw: bytes | None
 ) -> Verdict:
     """Whether `items` (with `complete` False: and perhaps others) meet `body` as the quantifier asks."""
-    verdicts = [body(Whole(item, raw, _certain)) for item in items]
+    # Go writes an empty list as null, which is no element.
+    verdicts = [body(Whole(item, raw, _certain)) for item in items if item is not None]
     if not complete:
         verdicts.append(None)
     if quantifier is Quantifier.ANY:
