@@ -8,7 +8,7 @@ from hashlib import blake2s
 from msgspec import Raw
 
 from vedette.event import Event, Outcome
-from vedette.formats import kube_object, kube_uri
+from vedette.formats import kube_flags, kube_object, kube_uri
 from vedette.formats.base import TrustedProxy, Unreadable
 from vedette.formats.clock import nanoseconds
 from vedette.formats.document import Document, decoded
@@ -66,6 +66,8 @@ class KubeAudit:
             fields["clientIPs"] = judged
         else:
             unknown.add("clientIPs")
+        if via:
+            fields["via"] = via
         username = _text(_part(record, "user"), "username")
         fields["actor"] = username
         fields["address"] = ", ".join(judged)
@@ -209,13 +211,14 @@ def _read_bodies(record: Mapping[str, object], fields: dict[str, object], unknow
     body = record.get("requestObject")
     if body is not None:
         fields["requestText"] = kube_object.request_text(body)
-        fields["auditFlags"] = kube_object.audit_flags(body)
+        fields["auditFlags"] = kube_flags.audit_flags(body)
     if "requestObject" in unknown:
         unknown.update(("requestText", "auditFlags"))
     became = kube_object.after(record, _text(record, "verb"), _part(record, "objectRef"), code)
     unknown.update(became.unknown)
     if became.value is not None:
         fields["objectAfter"] = became.value
+        fields["rulesDigest"] = kube_object.rules_digest(became.value)
         if any(record.get(key) is not None and key in unknown for key in ("requestObject", "responseObject")):
             # Something was cut out of what it was taken from.
             unknown.add("objectAfter")

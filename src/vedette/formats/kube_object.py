@@ -8,10 +8,12 @@ object. The body of a patch proves what it sets and nothing else.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from hashlib import blake2s
 from itertools import pairwise
 from typing import NamedTuple
+
+from vedette.formats.schemas.kube_audit import WRITES
 
 _NO_OBJECT = frozenset({"", "Status", "Table", "PartialObjectMetadata", "PartialObjectMetadataList", "List"})
 _WHOLE = frozenset({"", "status", "ephemeralcontainers", "resize", "approval", "finalize"})
@@ -20,8 +22,6 @@ _RBAC_KEYS = frozenset({"kind", "apiVersion", "metadata", "rules", "aggregationR
 """All keys of the RBAC kinds."""
 _RBAC_LISTS = frozenset({"rules", "subjects", "roleRef", "aggregationRule"})
 """Those that any kind of patch replaces as a whole: they are atomic in the API's schema."""
-_AUDIT_FLAG = re.compile(r"--audit-[a-z0-9-]+(?:=[^\s\"']*)?")
-WRITES = frozenset({"create", "update", "patch"})
 
 
 class After(NamedTuple):
@@ -65,16 +65,18 @@ def request_text(body: object) -> str:
     return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def audit_flags(body: object) -> list[str]:
-    """Every `--audit-*` argument in a command or patch within `body`; one split in two is joined by `=`."""
-    flags: list[str] = []
-    for argument, following in _arguments(body):
-        for found in _AUDIT_FLAG.finditer(argument):
-            flag = found[0]
-            if "=" not in flag and flag == argument and following and not following.startswith("-"):
-                flag = f"{flag}={following}"
-            flags.append(flag)
-    return flags
+def rules_digest(value: object) -> str:
+    """A digest of a role's `rules`, the same for the same rules whatever order a body writes them in, or nothing."""
+    rules = value.get("rules") if isinstance(value, Mapping) else None
+    if not isinstance(rules, list):
+        return ""
+    sets = [
+        {key: sorted(map(str, part)) if isinstance(part, list) else part for key, part in rule.items()}
+        for rule in rules
+        if isinstance(rule, Mapping)
+    ]
+    texts = sorted(json.dumps(rule, sort_keys=True) for rule in sets)
+    return blake2s("\n".join(texts).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def name_of(body: object) -> str:
@@ -157,21 +159,3 @@ def _lists(value: object) -> object:
     if isinstance(value, dict):
         return {key: _lists(item) for key, item in value.items()}
     return value
-
-
-def _arguments(value: object) -> Iterator[tuple[str, str]]:
-    """Every text in a list, and every text that a JSON patch sets, each with the text after it."""
-    waiting = [value]
-    while waiting:
-        here = waiting.pop()
-        if isinstance(here, Mapping):
-            if "op" in here and isinstance(here.get("value"), str):
-                yield here["value"], ""
-            waiting.extend(here.values())
-        elif isinstance(here, list):
-            for index, item in enumerate(here):
-                if isinstance(item, str):
-                    following = here[index + 1] if index + 1 < len(here) else ""
-                    yield item, following if isinstance(following, str) else ""
-                else:
-                    waiting.append(item)

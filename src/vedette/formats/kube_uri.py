@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 _ROUNDS = 5
-_INTO_POD = frozenset({"exec", "run", "attach", "portForward"})
+_INTO_POD = frozenset({"exec", "run", "attach", "portForward", "containerLogs", "checkpoint"})
 """Paths of the kubelet that continue with a namespace, a pod and perhaps a container."""
 
 
@@ -22,7 +22,7 @@ class Proxied(NamedTuple):
     action: str
     """Its first segment."""
     namespace: str
-    """The namespace of an exec, run, attach or portForward path of the kubelet."""
+    """The namespace that a path of the kubelet about one pod names."""
 
 
 def asks_dry_run(uri: str) -> bool:

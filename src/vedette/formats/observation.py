@@ -11,6 +11,7 @@ from vedette.event import Event, Outcome
 from vedette.formats.base import Unreadable
 from vedette.formats.clock import nanoseconds
 from vedette.formats.document import Document, decoded
+from vedette.formats.kube_object import rules_digest
 from vedette.formats.projection import StructProjector
 from vedette.formats.schemas.observation import SCHEMA
 from vedette.schema import FieldType, Projection, Schema
@@ -43,12 +44,14 @@ def _event(raw: bytes, document: Document) -> Event:
         raise Unreadable("unknown shape")
     subject = record["subject"]
     previous = record.get("previous")
+    value = record.get("value")
     derived: dict[str, object] = {
         "changed": previous is not None and previous != record.get("value"),
         "outcome": Outcome.DONE.value,
         "actor": "",
         "address": "",
         "object": subject if isinstance(subject, str) else "",
+        "rulesDigest": rules_digest(value.get("object") if isinstance(value, Mapping) else None),
     }
     return Event(
         format="observation",

@@ -7,12 +7,19 @@ from vedette.schema import Field, FieldType, Schema
 
 _T, _N, _B, _L, _O = FieldType.TEXT, FieldType.NUMBER, FieldType.BOOL, FieldType.TEXTS, FieldType.OBJECT
 
+WRITES = frozenset({"create", "update", "patch"})
+"""The verbs that leave an object behind."""
 _PROXY = ("objectRef.subresource",)
 
 
 def _glance_proxy(subresource: object) -> Values:
     """Only a request to the subresource proxy has a proxied path."""
     return Values((), complete=subresource != "proxy")
+
+
+def _glance_after(verb: object) -> Values:
+    """Only a write makes something of an object."""
+    return Values((), complete=verb not in WRITES)
 
 
 _EVENT = (
@@ -92,13 +99,22 @@ _DERIVED = (
         partial=True,
         within="sourceIPs",
     ),
+    Field("via", _T, "The trusted proxy between, by its user name; absent where there is none.", derived=True),
     Field("dryRun", _B, "True when requestURI asks for a dry run, which changes nothing.", derived=True),
     Field(
         "objectAfter",
         _O,
-        "What the object became, as far as answer, body or patch prove it.",
+        "What a create, update or patch made of the object, as far as answer, body or patch prove it.",
         derived=True,
         partial=True,
+        by=("verb",),
+        glance=_glance_after,
+    ),
+    Field(
+        "rulesDigest",
+        _T,
+        "A digest of objectAfter.rules: the same for the same rules, however a body writes them.",
+        derived=True,
     ),
     Field(
         "requestText",
@@ -107,7 +123,13 @@ _DERIVED = (
         derived=True,
         partial=True,
     ),
-    Field("auditFlags", _L, "The --audit-* arguments of the containers in requestObject.", derived=True, partial=True),
+    Field(
+        "auditFlags",
+        _L,
+        "The --audit-* arguments in requestObject: of containers, and of a kubeadm ClusterConfiguration.",
+        derived=True,
+        partial=True,
+    ),
     Field(
         "proxyPath",
         _T,
@@ -127,7 +149,7 @@ _DERIVED = (
     Field(
         "proxyNamespace",
         _T,
-        "The namespace that an exec, run, attach or portForward proxyPath names.",
+        "The namespace that a proxyPath of the kubelet about one pod names: exec, run, containerLogs …",
         derived=True,
         by=_PROXY,
         glance=_glance_proxy,

@@ -18,6 +18,12 @@ _FIELDS = (
     Field("value", _O, "What was seen, by the kind's own keys."),
     Field("previous", _O, "What was seen the time before; absent the first time."),
     Field("changed", FieldType.BOOL, "True when previous is present and value differs from it.", derived=True),
+    Field(
+        "rulesDigest",
+        _T,
+        "Of an rbac_object: a digest of value.object.rules, the same for the same rules.",
+        derived=True,
+    ),
     Field("outcome", _T, "Always done.", derived=True),
     Field("actor", _T, "Always empty: an observation sees a state, not who made it.", derived=True),
     Field("address", _T, "Always empty.", derived=True),
