@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import pytest
+
 from vedette.settings import Settings
 from vedette.sigma.texts import parse
 
@@ -119,3 +121,51 @@ def test_terraform_s_addresses_are_a_network(load: Load) -> None:
     terraform = settings.site_networks()["terraform"]
     assert terraform.contains("10.0.20.50")
     assert not terraform.contains("10.0.20.51")
+
+
+def test_who_is_excused_can_be_asked(load: Load) -> None:
+    """Rule, actor, verb and scope must all fit an entry; a star stands for any characters."""
+    settings = load(
+        "automation:\n"
+        "- {actor: 'a*c*e', rule: K3, verbs: [list], scope: cluster, reason: r}\n"
+        "- {actor: b, rule: K4, scope: [x], reason: r}\n"
+        "- {actor: c, rule: K4, scope: named, reason: r}\n"
+        "- {actor: 'system:kube-scheduler', rule: K5, off: true}\n"
+    )
+    assert settings.excuses("K3", "abcde", "list", "")
+    assert settings.excuses("K3", "ace", "list", "")
+    assert not settings.excuses("K3", "acb", "list", "")
+    assert not settings.excuses("K3", "ae", "list", "")
+    assert not settings.excuses("K3", "ACE", "list", "")
+    assert not settings.excuses("K3", "ace", "get", "")
+    assert not settings.excuses("K3", "ace", "list", "x")
+    assert not settings.excuses("K5", "ace", "list", "")
+    assert settings.excuses("K4", "b", "get", "x")
+    assert not settings.excuses("K4", "b", "get", "y")
+    assert not settings.excuses("K4", "b", "get", "")
+    assert settings.excuses("K4", "c", "get", "y")
+    assert not settings.excuses("K4", "c", "get", "")
+    assert settings.excuses("K5", "system:node:n1", "delete", "x")
+    assert not settings.excuses("K5", "system:kube-scheduler", "delete", "x")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("a", "a", True),
+        ("a", "ab", False),
+        ("a*", "a", True),
+        ("*a", "ba", True),
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("*b*", "abc", True),
+        ("a*b*b", "ab", False),
+        ("a*b*b", "abb", True),
+        ("a?", "a?", True),
+        ("a?", "ab", False),
+    ],
+)
+def test_only_a_star_is_any_characters(load: Load, pattern: str, text: str, fits: bool) -> None:
+    """A pattern fits the whole name, piece by piece, none twice."""
+    settings = load(f"automation: [{{actor: '{pattern}', rule: K4, reason: r}}]")
+    assert settings.excuses("K4", text, "get", "") is fits

@@ -50,7 +50,12 @@ def faults(schema: dict[str, Any], value: object, where: str = "") -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["vedette.example.yaml", "examples/homelab.yaml", "src/vedette/rules/cases.yaml", "src/vedette/settings/defaults.yaml"],
+    [
+        "vedette.example.yaml",
+        "examples/homelab.yaml",
+        "src/vedette/rules/cases.yaml",
+        "src/vedette/settings/defaults.yaml",
+    ],
 )
 def test_every_settings_file_here_fits_the_schema(root: Path, name: str) -> None:
     """The examples, the cases' settings and the defaults are right by the schema."""

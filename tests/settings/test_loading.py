@@ -50,7 +50,7 @@ def test_the_file_is_found_in_the_documented_order(tmp_path: Path) -> None:
 def test_a_found_file_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
     """A dangling link where the settings are looked for is an error, never the built-in settings."""
     (tmp_path / "vedette.yaml").symlink_to("gone")
-    with pytest.raises(SettingsError, match="vedette.yaml: error: cannot be read"):
+    with pytest.raises(SettingsError, match=r"vedette\.yaml: error: cannot be read"):
         load(environ={}, folder=tmp_path)
 
 

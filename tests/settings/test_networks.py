@@ -69,7 +69,9 @@ def test_strange_names_are_refused(errors: Against, name: str) -> None:
 
 def test_overlaps_are_noted_once_for_two_lists(notes: Against) -> None:
     """Two lists that share addresses are named, with the first place and the number of others."""
-    text = f"networks: {{{LOOPBACK_AND_NODES}, wide: [10.0.0.0/8],\n  pods: [10.10.0.0/16, 10.11.0.0/16, 172.16.0.0/16]}}"
+    text = (
+        f"networks: {{{LOOPBACK_AND_NODES}, wide: [10.0.0.0/8],\n  pods: [10.10.0.0/16, 10.11.0.0/16, 172.16.0.0/16]}}"
+    )
     assert [(problem.line, problem.message) for problem in notes(text)] == [
         (1, "10.0.40.0/24 in 'nodes' lies within 10.0.0.0/8 in 'wide'"),
         (2, "10.10.0.0/16 in 'pods' lies within 10.0.0.0/8 in 'wide' (and 1 more such)"),
