@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vedette.formats.schemas import kube_audit, observation, sshd, vault_audit
+from vedette.formats.schemas.kube_audit import SCHEMA as _KUBE_AUDIT
+from vedette.formats.schemas.observation import SCHEMA as _OBSERVATION
+from vedette.formats.schemas.sshd import SCHEMA as _SSHD
+from vedette.formats.schemas.vault_audit import SCHEMA as _VAULT_AUDIT
 from vedette.schema import Schema
 
 SCHEMAS: Mapping[str, Schema] = {
-    "kube_audit": kube_audit.SCHEMA,
-    "vault_audit": vault_audit.SCHEMA,
-    "sshd": sshd.SCHEMA,
-    "observation": observation.SCHEMA,
+    "kube_audit": _KUBE_AUDIT,
+    "vault_audit": _VAULT_AUDIT,
+    "sshd": _SSHD,
+    "observation": _OBSERVATION,
 }
 """Format -> what its records can say; cheap to import, no decoder behind it."""
 

@@ -138,16 +138,14 @@ class Lines:
             self._text(raw, depth)
 
     def _json(self, raw: bytes, depth: int) -> None:
-        if self.format:
-            projector = self._projectors[self.format]
-            if not isinstance(projector, TextProjector):
-                try:
-                    record = projector.record(raw)
-                except Unreadable:
-                    record = None
-                if record is not None:
-                    self._ledger.accept(self.format, record, raw, self._line)
-                    return
+        if self.format and self.format not in self._texts:
+            try:
+                record = self._projectors[self.format].record(raw)
+            except Unreadable:
+                record = None
+            if record is not None:
+                self._ledger.accept(self.format, record, raw, self._line)
+                return
         parts = parts_of(raw)
         if parts is None:
             self._hard(raw, depth)

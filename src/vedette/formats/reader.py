@@ -15,7 +15,7 @@ from vedette.formats.lines import BLANK, Lines, stands_alone
 from vedette.formats.location import ChunkLines
 from vedette.schema import Projection
 
-_EVERY = 16
+_EVERY = 64
 """Of so many plain chunks the lines of one are counted."""
 
 
@@ -33,6 +33,7 @@ class Reader:
         }
         self._ledger = Ledger(quarantine)
         self._lines = Lines(formats, self.projectors, self._ledger)
+        self._texts = {name: one for name, one in self.projectors.items() if isinstance(one, TextProjector)}
         self._careful = False
         """True: lines and records of this file are not one to one, so each chunk's lines are counted."""
         self._chunks = 0
@@ -73,10 +74,10 @@ class Reader:
         name = self._lines.format or self._lines.guess(chunk)
         if not name:
             return None
-        projector = self.projectors[name]
-        if isinstance(projector, TextProjector) and chunk[:1] != b"{":
-            return self._scanned(name, chunk, projector)
-        records = projector.lines(chunk)
+        text = self._texts.get(name)
+        if text is not None and chunk[:1] != b"{":
+            return self._scanned(name, chunk, text)
+        records = self.projectors[name].lines(chunk)
         if records is None:
             return None
         base = self._lines.read

@@ -128,7 +128,7 @@ class SshdProjector:
     def __init__(self, projection: Projection) -> None:
         self.expressions: Mapping[str, str] = {field.name: f"e.{field.name}" for field in projection.fields}
         self.constants: Mapping[str, object] = {}
-        self._known: dict[tuple[str, str, str, str], _Seen] = {}
+        self._known = _Known()
 
     def lines(self, chunk: bytes) -> list[Any] | None:
         """All records of a chunk of journal entries, or None when some line is none of sshd's."""
@@ -167,37 +167,38 @@ class SshdProjector:
         found = _FAST.findall(text)
         if len(found) != text.count("\n") + (not text.endswith("\n")):
             return None
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
         known = self._known
-        if len(known) > _MOST_KNOWN:
-            known.clear()
-        records: list[Any] = []
-        lines: list[int] = []
-        for number, (program, *_, odd) in enumerate(found):
-            if not program:
-                continue
-            lines.append(number)
-            if odd:
-                records.append(_seen(program, odd.encode("latin-1").decode("utf-8", "replace")))
-                continue
-            key = found[number]
-            seen = known.get(key)
-            if seen is None:
-                _, event, method, address, _ = key
-                seen = _Seen(program, _EVENTS.get(event, "other"), method or None, address or None)
-                known[key] = seen
-            records.append(seen)
+        records: list[Any] = [known[line] for line in found if line[0]]
+        lines = [number for number, line in enumerate(found) if line[0]]
         return Scanned(records, lines, len(found) - len(records))
 
 
+class _Known(dict[tuple[str, ...], _Seen]):
+    """What `_FAST` finds in a line -> its projection; made once for all lines that say the same."""
+
+    def __missing__(self, found: tuple[str, ...]) -> _Seen:
+        program, login, method, told, left, invalid, peer, odd = found
+        if odd:
+            return _seen(program, odd.encode("latin-1").decode("utf-8", "replace"))
+        event = _EVENTS.get(login or told or left or invalid, "other")
+        seen = self[found] = _Seen(program, event, method or None, peer or None)
+        return seen
+
+
 _MOST_KNOWN = 100_000
-_EVENTS = {"Accepted": "accepted", "Failed": "failed"}
+_EVENTS = {"Accepted": "accepted", "Failed": "failed", "Invalid user": "invalid_user"} | dict.fromkeys(
+    ("Received disconnect from", "Disconnected from", "Connection closed by", "Connection reset by"), "disconnected"
+)
 _FAST = re.compile(
     rf"^(?:<\d{{1,3}}>)?(?:{sshd_line.TRADITIONAL}|{sshd_line.ISO}) \S+ "
     r"(?:(sshd(?:-session|-auth)?)(?:\[\d+\])?: +"
-    r"(?:(Accepted|Failed) ([\w/.-]+) for (?:invalid user )?[^\s:]+ from ([\w.:%-]+) port \d{1,5} ssh2"
-    r"(?:: [\w.-]+ [\w:+/=]+)?$"
+    r"(?:(?:(Accepted|Failed) ([\w/.-]+) for (?:invalid user )?[^\s:]+ from |(Received disconnect from) "
+    r"|(Disconnected from|Connection closed by|Connection reset by) |(Invalid user) \S+ from )([\w.:%-]+)"
+    r"(?(2) port \d{1,5} ssh2(?:: [\w.-]+ [\w:+/=]+)?|(?: port \d{1,5})?(?(4): ?\d+:[^\r\n]*|(?: \[preauth\])?))$"
     r"|(?=pam_|PAM \d|PAM service|input_|Server |Starting |Close |User child |Did not |Postponed |subsystem |Unable "
-    r"|reverse |error: m|error: k|fatal: |Bad |Address |debug)[^\r\n]*$"
+    r"|reverse |error: m|error: k|fatal: |Bad |Address |debug|Disconnecting: )[^\r\n]*$"
     r"|([^\r\n]*)$)"
     r"|(?!sshd(?:-session|-auth)?[\[:])[^\s:\[{]+(?:\[\d+\])?: (?! *(?:[{]|@cee))[^\r\n{]*$)",
     re.MULTILINE,

@@ -43,7 +43,7 @@ _LEFT = re.compile(
     re.DOTALL,
 )
 _LEFT_PORTLESS = re.compile(rf"(?:Connection (?:closed|reset) by|Disconnected from) (\S+){_END}", re.DOTALL)
-_TOLD = re.compile(r"(?:error: )?Received disconnect from (\S+?)(?: port (\d+))?: ?\d+:.*", re.DOTALL)
+_TOLD = re.compile(r"(?:error: )?Received disconnect from (\S+)(?: port (\d+))?: ?\d+:.*", re.DOTALL)
 _REPEATED = re.compile(r"message repeated \d+ times: \[ ?(.*?) ?\]", re.DOTALL)
 _SOLARIS = re.compile(r"\[ID \d+ \S+\] +")
 _BEGINS = frozenset({"Accepted", "Failed", "Invalid", "Illegal", "User", "PAM:", "error:"}) | frozenset(
