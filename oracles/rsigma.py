@@ -1,8 +1,8 @@
 """rsigma (a Sigma engine in Rust) as an oracle: the pack's rules in its words, and its verdicts.
 
 rsigma knows Sigma and array blocks, but neither named lists nor `innet` nor `subsetof`. So placeholders are written
-out, `innet` becomes `cidr` with the list's networks, field aliases are resolved, `vedette:` is dropped; what it cannot
-say is left out, with the reason.
+out, `innet` becomes `cidr` with the list's networks, field aliases are resolved, dots in keys become `_`, `vedette:` is
+dropped; what it cannot say is left out, with the reason.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import yaml
 NEVER = "no-such-value-9b1c7e"
 """Stands for an empty list, which never matches."""
 _PLACEHOLDER = re.compile(r"%(\w+)%")
+
+_DOTTED = re.compile(r'\["([^"]+)"\]')
 
 Document = dict[str, Any]
 
@@ -56,7 +58,7 @@ class Rewriter:
         """A detection document in rsigma's words. Raises CannotSay."""
         if "detection" not in document:
             raise CannotSay("a correlation")
-        kept = {
+        kept: Document = {
             key: document[key]
             for key in ("title", "id", "name", "sigma-version", "logsource", "level")
             if key in document
@@ -91,8 +93,7 @@ class Rewriter:
         return "|".join([name, *modifiers]), values if isinstance(value, list) or len(values) != 1 else values[0]
 
     def _field(self, name: str) -> str:
-        if '["' in name:
-            raise CannotSay("a key with dots")
+        name = _DOTTED.sub(lambda key: "." + key[1].replace(".", "_"), name)
         bare, bracket, rest = name.partition("[")
         return self._names.get(bare, bare) + bracket + rest
 
@@ -116,6 +117,13 @@ def cidrs(ranges4: Sequence[tuple[int, int]], ranges6: Sequence[tuple[int, int]]
     for low, high in ranges6:
         found += map(str, ipaddress.summarize_address_range(ipaddress.IPv6Address(low), ipaddress.IPv6Address(high)))
     return found
+
+
+def undotted(value: Any) -> Any:
+    """`value` with `_` for every dot in a key, which rsigma would take for a step of a path."""
+    if isinstance(value, Mapping):
+        return {key.replace(".", "_"): undotted(one) for key, one in value.items()}
+    return [undotted(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def write_rules(folder: Path, documents: Sequence[Document]) -> None:
@@ -147,7 +155,9 @@ def verdicts(binary: str, documents: Sequence[Document], events: Sequence[Mappin
     with tempfile.TemporaryDirectory() as folder:
         write_rules(Path(folder) / "rules", documents)
         lines = Path(folder) / "events.jsonl"
-        lines.write_text("".join(json.dumps({**event, "_n": number}) + "\n" for number, event in enumerate(events)))
+        lines.write_text(
+            "".join(json.dumps({**undotted(event), "_n": number}) + "\n" for number, event in enumerate(events))
+        )
         call = [*command(binary, Path(folder) / "rules", lines), "--include-event"]
         done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=300)
         if done.returncode != 0:

@@ -62,7 +62,7 @@ def kube(work: Path) -> list[str]:
 
 def vault(work: Path) -> list[str]:
     """Vault's audit file from the end of the set-up on."""
-    begins = (work / "vault-begins").read_text()[:19]
+    begins = (work / "vault-begins").read_text()[:26]  # without the zone: both are UTC
     return [
         line for line in (work / "vault-audit.log").read_text().splitlines() if str(json.loads(line)["time"]) > begins
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from oracles.rsigma import CannotSay, Rewriter, cidrs, program, verdicts  # noqa: E402
 
 pytestmark = pytest.mark.oracle
-LEFT_OUT = {"a correlation", "subsetof", "a key with dots"}
+LEFT_OUT = {"a correlation", "subsetof"}
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +136,17 @@ def recorded_events() -> Iterator[Event]:
         yield event
 
 
+ADDRESS_FORMS = re.compile(rb'::ffff:|%eth0|"\d+\.\d+\.\d+\.\d+:\d+"')
+"""IPv4-mapped addresses, zones and host:port: the addresses that they are to vedette, none to rsigma's cidr."""
+
+
 def test_the_pack_matches_what_rsigma_matches(binary: str) -> None:
     """Every rule of the pack that rsigma can say meets the same events of the recordings and of all cases."""
     documents, left_out, names = pack_documents()
     events = list(recorded_events())
     found = judged(binary, documents, pack_matchers(), events)
-    assert [(names[rule], events[n].raw[:300]) for rule, n in found.differences()] == []
+    unexplained = [(rule, n) for rule, n in found.differences() if not ADDRESS_FORMS.search(events[n].raw)]
+    assert [(names[rule], events[n].raw[:300]) for rule, n in unexplained] == []
     assert set(left_out) <= LEFT_OUT
     matched = {names[rule] for rule, _ in found.theirs}
     assert {name.partition(".")[0] for name in matched} >= {"K2", "K3", "K4", "K7", "K8", "K9", "V1", "V2", "S1"}
@@ -276,7 +282,10 @@ class Maker:
     def event(self) -> dict[str, Any]:
         """A record: fields of their right types, now and then null or absent."""
         rng = self.rng
-        item = lambda: {"name": rng.choice(WORDS[:4]), "kind": rng.choice(["k1", "other"])}  # noqa: E731
+
+        def item() -> dict[str, str]:
+            return {"name": rng.choice(WORDS[:4]), "kind": rng.choice(["k1", "other"])}
+
         fields: dict[str, Any] = {
             "text": rng.choice(WORDS),
             "other": rng.choice(WORDS),
@@ -314,6 +323,10 @@ DIFFERENCES = {
     "empty list": Difference(
         "An empty list holds no value, so it is as absent as null; rsigma takes it for a value that exists.",
         lambda text, fields: fields.get("names") == [] and ('"names|exists"' in text or '"names": null' in text),
+    ),
+    "wildcard at an end": Difference(
+        "A wildcard in a startswith or endswith leaves the other end anchored; rsigma then looks anywhere in the text.",
+        lambda text, _: re.search(r'\|(?:starts|ends)with": (?:\[[^\]]*)?"(?:[^"\\]*[?*])', text) is not None,
     ),
     "fieldref into a list": Difference(
         "A plain path enters lists, before fieldref as before any other modifier; rsigma's fieldref does not.",
