@@ -215,6 +215,7 @@ class _Reader:
         self.source = text
         self.lines = _LINE_END.split(text)
         self.expanded = 0
+        self.begun = False
 
     def documents(self) -> list[Document]:
         found: list[Document] = []
@@ -229,6 +230,7 @@ class _Reader:
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                 self._open(event)
             elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                self._check_end(event)
                 self._close()
             elif kind is yaml.AliasEvent:
                 self._alias(event)
@@ -236,7 +238,9 @@ class _Reader:
 
     def _events(self) -> Iterator[Any]:
         try:
-            yield from yaml.parse(self.source, Loader=_Loader)
+            # At the end of a file without a last line end PyYAML drops what a block text would keep.
+            whole = self.source if self.source.endswith("\n") else self.source + "\n"
+            yield from yaml.parse(whole, Loader=_Loader)
         except yaml.YAMLError as error:
             raise YamlError(self._explained(error)) from error
 
@@ -250,15 +254,22 @@ class _Reader:
         return Problem(self.file, line, column, text, f"not YAML: {context + ': ' if context else ''}{said}", mend)
 
     def _begin(self, event: Any) -> None:
-        version = event.version
-        if version and version[0] != 1:
-            self._refuse(event, f"YAML {version[0]}.{version[1]} is not known", "remove the %YAML line")
+        if event.tags or (event.version and (self.begun or event.version != (1, 2))):
+            self._refuse(event, "lines that begin with % are not read", "remove them; every file is YAML 1.2")
+        self.begun = True
         self.document = Document(self.file, None, self.lines, event.start_mark.line + 1)
         self.stack: list[_Frame] = []
         self.anchors: dict[str, tuple[object, int]] = {}
 
     def _scalar(self, event: Any) -> None:
-        text, tag = event.value, event.tag
+        text, tag, mark = event.value, event.tag, event.start_mark
+        if mark.column and self.lines[mark.line][mark.column - 1] == "?":
+            # In brackets PyYAML takes `?x` for a key, YAML 1.2 for a text.
+            self._refuse(event, "a question mark stands before this text", "quote the text that begins with ?")
+        if event.style in ("'", '"'):
+            self._check_end(event)
+        if event.anchor:
+            self._check_anchor(event, "&")
         frame = self.stack[-1] if self.stack else None
         value = self._tagged(event) if tag else text if event.style else self._plain(event, text)
         if frame is not None and frame.key is None and isinstance(frame.value, dict):
@@ -267,6 +278,21 @@ class _Reader:
             self._put(event, value, 1)
         if event.anchor:
             self.anchors[event.anchor] = (value, 1)
+
+    def _check_end(self, event: Any) -> None:
+        mark = event.end_mark
+        if mark.column and mark.line < len(self.lines):
+            before, after = self.lines[mark.line][mark.column - 1], self.lines[mark.line][mark.column :]
+            if after.startswith("#") and before in "\"'}]":
+                self._refuse(event, "a comment begins right behind a value", "put a blank before #")
+
+    def _check_anchor(self, event: Any, sign: str) -> None:
+        mark = event.start_mark
+        line = self.lines[mark.line]
+        at = line.find(sign + event.anchor, mark.column) + 1 + len(event.anchor)
+        if line[at : at + 1] not in ("", " ", "\t", ",", "]", "}"):
+            # PyYAML ends the name before a colon, YAML 1.2 does not.
+            self._refuse(event, f"the name {sign}{event.anchor} goes on strangely", "use letters and digits")
 
     def _plain(self, event: Any, text: str) -> object:
         """A plain scalar by the core schema."""
@@ -299,6 +325,8 @@ class _Reader:
 
     def _open(self, event: Any) -> None:
         is_map = type(event) is yaml.MappingStartEvent
+        if event.anchor:
+            self._check_anchor(event, "&")
         if event.tag not in (None, "!", f"{_TAG}map" if is_map else f"{_TAG}seq"):
             self._refuse(event, f"the tag {event.tag} is not known here", "remove the tag")
         if len(self.stack) >= MAX_DEPTH:
@@ -315,6 +343,7 @@ class _Reader:
             self.anchors[frame.anchor] = (frame.value, frame.size)
 
     def _alias(self, event: Any) -> None:
+        self._check_anchor(event, "*")
         known = self.anchors.get(event.anchor)
         if known is None:
             message = f"the alias *{event.anchor} names no finished anchor before it"

@@ -282,8 +282,10 @@ def test_refused_with_place_and_mend(text: str, message: str, mend: str) -> None
         ("actor|cased|expand: 'sa:%secrets_namespaces%:*'", "user/username == sa:vault:* | sa:sealed-secrets:*"),
         (
             "actor|startswith|expand: '%secrets_namespaces%-%secrets_namespaces%:'",
-            "user/username = vault-vault:* | vault-sealed-secrets:* | sealed-secrets-vault:*"
-            " | sealed-secrets-sealed-secrets:*",
+            (
+                "user/username = vault-vault:* | vault-sealed-secrets:* | sealed-secrets-vault:*"
+                " | sealed-secrets-sealed-secrets:*"
+            ),
         ),
         (r"actor|expand: '\%owner%%owner%'", "user/username = %owner%me@example.org"),
         ("actor|expand: '%stars%'", r"user/username = \* | node:*"),
