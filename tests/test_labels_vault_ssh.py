@@ -45,7 +45,7 @@ def test_every_label_of_vault_is_met(shared: Path, config: Path, subtests: pytes
 
 
 def _said_again(file: Path, words: str) -> int:
-    """How many accepted logins are letter for letter a line that stood before: one act, though the label counts lines."""
+    """How many accepted logins are letter for letter a line before them: one act, though the label counts lines."""
     lines = [line for line in file.read_bytes().splitlines() if b": Accepted " in line and words.encode() in line]
     return len(lines) - len(set(lines))
 
