@@ -40,7 +40,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.delenv("VEDETTE_CONFIG", raising=False)
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "audit.log").write_text(json.dumps(EVENT) + "\n")
+    acts = [{**EVENT, "auditID": f"{number}-{EVENT['auditID']}"} for number in range(3)]
+    (tmp_path / "logs" / "audit.log").write_text("".join(json.dumps(act) + "\n" for act in acts))
     (tmp_path / "logs" / "auth.log").write_text(LOGIN)
     return tmp_path
 
@@ -63,7 +64,7 @@ def test_a_file_is_written_once(here: Path, capsys: pytest.CaptureFixture[str]) 
     """-o writes a new file and says what to do next; a second time it is refused before a log is read."""
     assert main(["init", "logs", "-o", "vedette.yaml"]) == 0
     written = (here / "vedette.yaml").read_text()
-    assert written.startswith("# vedette.yaml, begun by `vedette init` from 2 events (1 kube_audit, 1 sshd)")
+    assert written.startswith("# vedette.yaml, begun by `vedette init` from 4 events (3 kube_audit, 1 sshd)")
     assert capsys.readouterr().err.startswith("wrote vedette.yaml; read it")
     assert main(["init", "gone", "-o", "vedette.yaml"]) == 2
     assert capsys.readouterr().err == "vedette.yaml: exists; name another file with -o, or give --force\n"

@@ -29,7 +29,7 @@ def test_an_informer_is_proposed_for_all_secrets_and_two_verbs_only() -> None:
 
 def test_a_reader_of_one_sensitive_namespace_is_proposed_for_that_one() -> None:
     """A service account that reads in vault is proposed for vault and the verbs seen."""
-    (entry,) = automation(checked([kube(TRAEFIK, "get", "vault/secrets/tls")]))
+    (entry,) = automation(checked([kube(TRAEFIK, "get", "vault/secrets/tls") for _ in range(3)]))
     assert (entry.verbs, entry.scope) == (("get",), ("vault",))
 
 
@@ -75,7 +75,7 @@ def test_a_failed_read_is_no_read() -> None:
 def test_shells_are_proposed_by_namespace() -> None:
     """An operator that execs into the database is proposed for that namespace, under K4 alone."""
     operator = "system:serviceaccount:cnpg-system:cnpg-manager"
-    (entry,) = automation(checked([kube(operator, "create", "dbaas/pods/pg-0/exec", code=101)]))
+    (entry,) = automation(checked([kube(operator, "create", "dbaas/pods/pg-0/exec", code=101) for _ in range(3)]))
     assert (entry.actor, entry.rule, entry.verbs, entry.scope) == ((operator,), ("K4",), (), ("dbaas",))
 
 
@@ -110,8 +110,29 @@ def test_the_owner_is_the_person_with_most_requests_by_hand() -> None:
     ]
     text = checked(events)
     assert "\n#owner: {name: me@example.org, vault_entities: [e-me], vault_aliases: [oidc-me@example.org]}\n" in text
-    assert "#   ci-bot: 9 requests, from 10.0.20.10" in text
+    assert "#   ci-bot: 9 requests, 0 by a person's client, 0 for Secrets or shells of sensitive namespaces" in text
     assert "#   Vault userpass-dev: 1 request, entity e-dev, from 10.0.20.50" in text
+
+
+def test_the_owner_is_at_home_where_it_is_delicate() -> None:
+    """Who opens shells and reads Secrets in sensitive namespaces comes before who merely asks more."""
+    events = [
+        *(kube("dev", "get", "a/pods/b", **KUBECTL) for _ in range(9)),
+        *(kube("me", "get", "vault/pods/v-0/exec", code=101) for _ in range(2)),
+    ]
+    assert "\n#owner: {name: me}\n" in checked(events)
+
+
+def test_what_was_seen_once_is_no_daily_work() -> None:
+    """One read, one shell, one deletion of a namespace are shown and not proposed: they may be the attack."""
+    events = [
+        kube(TRAEFIK, "list", "/secrets"),
+        kube(TRAEFIK, "create", "vault/pods/v-0/exec", code=101),
+        kube(TRAEFIK, "delete", "/namespaces/web"),
+    ]
+    text = checked(events)
+    assert text.count(f"#   {TRAEFIK}: 1 ") == 3
+    assert automation(text) == []
 
 
 def test_a_login_of_another_name_is_not_taken_for_the_owner_s() -> None:

@@ -97,7 +97,7 @@ def test_an_address_that_is_none_is_counted() -> None:
     """A malformed address is no evidence, and the head says how many there were."""
     text = checked([kube("me", "get", "a/pods/b", sourceIPs=["12.000.22.33"])])
     assert proposals(text) == []
-    assert "# 1 requests had no readable address" in text
+    assert "# 1 request had no readable address" in text
 
 
 def test_too_many_networks_are_not_proposed_one_by_one() -> None:

@@ -56,7 +56,7 @@ def everything_by(name: str) -> list[Event]:
             (4, "deletecollection", "a/pods"),
             (5, "get", "web/secrets/x"),
         )
-        for more in ({}, {"impersonatedUser": {"username": name}})
+        for more in ({}, {"impersonatedUser": {"username": name}}, {})
     ]
     placed = Event(
         "kube_audit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from vedette.escape import yaml
@@ -27,17 +28,24 @@ from vedette.survey.vault import Caller, Seen, VaultSurvey, by_hand
 
 _MANY = 5
 """K5 fires on more than so many deletes in a minute."""
+_OFTEN = 3
+"""What happened less often is nobody's daily work, and may be an attack: it is shown, not proposed."""
 _INFORMER = ("list", "watch")
 
 
-def owner(draft: Draft, kube: KubeSurvey, vault: VaultSurvey) -> None:
-    """The people seen, and the likeliest owner among them."""
+def owner(draft: Draft, kube: KubeSurvey, vault: VaultSurvey, known: Known) -> None:
+    """The people seen, and the likeliest owner among them: who does most where it is most delicate."""
     draft.blank()
     draft.prose("The one person whom K3 and K4 excuse, and whose identity K9 and V7 guard.")
-    people = sorted(kube.people, key=lambda item: (-item[1].by_hand, -item[1].count, item[0]))
+    delicate = Counter[str]()
+    for table, watched in ((kube.secrets, known.secrets), (kube.shells, known.exec)):
+        for (actor, namespace), use in table:
+            delicate[actor] += use.count if namespace in watched else 0
+    people = sorted(kube.people, key=lambda item: (-delicate[item[0]], -item[1].by_hand, -item[1].count, item[0]))
     for name, person in people[:MOST]:
-        hand = f", {number(person.by_hand)} by a person's client" if person.by_hand else ""
-        draft.prose(f"  {shown(name)}: {times(person.count, 'request')}{hand}, from {some(person.addresses)}")
+        said = f"{times(person.count, 'request')}, {number(person.by_hand)} by a person's client, "
+        said += f"{number(delicate[name])} for Secrets or shells of sensitive namespaces, from {some(person.addresses)}"
+        draft.prose(f"  {shown(name)}: {said}")
     if len(people) > MOST:
         draft.prose(f"  and {number(len(people) - MOST)} more")
     logins = sorted((item for item in vault.callers if by_hand(item[0])), key=lambda item: (-item[1].count, item[0]))
@@ -97,7 +105,7 @@ def automation(draft: Draft, kube: KubeSurvey, known: Known) -> None:
     """Programs whose work the rules would take for an attack."""
     prose = (
         "Programs that a rule excuses, because doing this is their work, besides the built-in ones. People are never",
-        "proposed. Say in each reason why it is so: whoever reads it next year wants to know.",
+        f"proposed, nor what was seen fewer than {_OFTEN} times. Say in each reason why it is so.",
     )
     what = "read Secrets of a sensitive namespace, or of all at once"
     with draft.section(prose, "automation"):
@@ -139,7 +147,7 @@ def _excuse_use(draft: Draft, rule: str, actor: str, namespace: str, use: Use) -
     """The entry for one service account: these verbs, this place, nothing else."""
     # Of all Secrets at once only what an informer does is proposed.
     verbs = sorted(verb for verb in use.verbs if namespace or verb in _INFORMER)
-    if not is_account(actor) or not verbs or (namespace and not is_namespace(namespace)):
+    if use.count < _OFTEN or not is_account(actor) or not verbs or (namespace and not is_namespace(namespace)):
         return
     pairs = {"actor": yaml(actor), "rule": rule}
     if rule == "K3":
@@ -167,7 +175,7 @@ def _deleters(draft: Draft, table: Table[str, Deleter], known: Known) -> None:
         if row.at_once:
             said += f"; {times(row.at_once, 'collection or namespace', 'collections or namespaces')}"
         draft.prose(f"  {shown(actor)}: {said}", indent=2)
-        if is_account(actor):
+        if is_account(actor) and row.count >= _OFTEN:
             draft.entry({"actor": yaml(actor), "rule": "K5", "reason": reason(row.count)})
     if len(found) > MOST:
         draft.prose(f"  and {number(len(found) - MOST)} more", indent=2)

@@ -15,6 +15,28 @@ NODES, CONTROL, ACCOUNTS, PEOPLE, ANONYMOUS = "nodes", "control plane", "service
 ACCOUNT = "system:serviceaccount:"
 """What a service account's user name begins with."""
 
+_MANAGED = frozenset(
+    f"{ACCOUNT}kube-system:{name}"
+    for name in (
+        *(
+            "attachdetach-controller",
+            "bootstrap-signer",
+            "certificate-controller",
+            "clusterrole-aggregation-controller",
+        ),
+        *("cronjob-controller", "daemon-set-controller", "deployment-controller", "disruption-controller"),
+        *("endpoint-controller", "endpointslice-controller", "endpointslicemirroring-controller"),
+        *("ephemeral-volume-controller", "expand-controller", "generic-garbage-collector", "horizontal-pod-autoscaler"),
+        *("job-controller", "legacy-service-account-token-cleaner", "namespace-controller", "node-controller"),
+        *("persistent-volume-binder", "pod-garbage-collector", "pv-protection-controller", "pvc-protection-controller"),
+        *("replicaset-controller", "replication-controller", "resource-claim-controller", "resourcequota-controller"),
+        *("root-ca-cert-publisher", "route-controller", "service-account-controller", "service-cidrs-controller"),
+        *("service-controller", "statefulset-controller", "taint-eviction-controller", "token-cleaner"),
+        *("ttl-after-finished-controller", "ttl-controller", "validatingadmissionpolicy-status-controller"),
+    )
+)
+"""Service accounts that kube-controller-manager uses itself, from its node's address."""
+
 _DISCLOSING = frozenset({"get", "list", "watch", "deletecollection", "patch", "update"})
 _SHELLS = frozenset({"exec", "attach", "portforward", "ephemeralcontainers"})
 _COUNTED = frozenset({"pods", "secrets", "configmaps"})
@@ -24,7 +46,7 @@ _BY_HAND = ("kubectl", "k9s", "Lens", "helm", "Mozilla", "oc/")
 def kind_of(user: str) -> str:
     """The kind of identity that a user name is."""
     if user.startswith(ACCOUNT):
-        return ACCOUNTS
+        return CONTROL if user in _MANAGED else ACCOUNTS
     if user.startswith("system:node:"):
         return NODES
     if user in ("", "system:anonymous"):

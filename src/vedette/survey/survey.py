@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from vedette.event import Event
 from vedette.survey import draft_kube, draft_networks, draft_vault
-from vedette.survey.draft import Draft, Known, number
+from vedette.survey.draft import Draft, Known, number, times
 from vedette.survey.kube import KubeSurvey
 from vedette.survey.sshd import SshdSurvey
 from vedette.survey.tables import ROWS
@@ -46,7 +46,7 @@ class Survey:
         draft = Draft()
         self._begin(draft, files)
         draft_networks.write(draft, self.kube, self.vault, self.sshd)
-        draft_kube.owner(draft, self.kube, self.vault)
+        draft_kube.owner(draft, self.kube, self.vault, known)
         draft_kube.namespaces(draft, self.kube, known)
         draft_kube.automation(draft, self.kube, known)
         draft_kube.proxies(draft, self.kube)
@@ -73,7 +73,7 @@ class Survey:
             draft.prose(f"Each table keeps {number(ROWS)} names; {number(full)} events of further names are not in it.")
         if self.kube.malformed or self.kube.nameless:
             draft.prose(
-                f"{number(self.kube.malformed)} requests had no readable address, "
+                f"{times(self.kube.malformed, 'request')} had no readable address, "
                 f"{number(self.kube.nameless)} a name too long to be one."
             )
 
