@@ -14,8 +14,8 @@ from vedette.rule import AllOf, AnyOf, Block, Node, Not, Op, Quantifier, Test
 
 
 def _judge(node: Node, fields: dict[str, object], unknown: tuple[str, ...] = ()) -> bool | None:
-    event = Event("toy", b'{"raw": "Text"}', 0, "a", True, Outcome.DONE, fields, frozenset(unknown))
-    return evaluator(node)(Whole(event.fields, event.raw, event.complete))
+    event = Event("toy", b'{"raw": "Text"}', 0, "a", True, Outcome.DONE, fields, set(unknown))
+    return evaluator(node)(Whole(event))
 
 
 def _is(field: str, *values: str, **more: bool) -> Test:
@@ -102,6 +102,15 @@ def test_subset() -> None:
     assert _judge(test, {"parent": ["a"]}, ("child",)) is None
 
 
+def test_null_is_no_value() -> None:
+    """A null address is no malformed one, and a null is in no list: both are as good as absent."""
+    inside = Test(path("address"), Op.INNET, (NETWORKS,))
+    assert _judge(inside, {"address": None}) is _judge(inside, {}) is False
+    within = Test(path("child"), Op.SUBSETOF, (path("parent"),))
+    assert _judge(within, {"child": None, "parent": ["a"]}) is _judge(within, {"parent": ["a"]}) is True
+    assert _judge(within, {"child": [""], "parent": [None]}) is False
+
+
 def test_case_wildcards_numbers_and_all() -> None:
     """Texts ignore case unless cased; numbers compare with their text; `all` wants every value met."""
     assert _judge(_is("verb", "GET"), {"verb": "get"}) is True
@@ -125,7 +134,7 @@ def test_lone_surrogate_is_searched_without_a_crash() -> None:
 @given(nodes, nodes, events())
 def test_de_morgan(left: Node, right: Node, event: Event) -> None:
     """NOT (a AND b) is (NOT a) OR (NOT b), in three values too."""
-    scope = Whole(event.fields, event.raw, event.complete)
+    scope = Whole(event)
     assert evaluator(Not(AllOf((left, right))))(scope) is evaluator(AnyOf((Not(left), Not(right))))(scope)
 
 
@@ -134,6 +143,6 @@ def test_de_morgan(left: Node, right: Node, event: Event) -> None:
 def test_knowing_more_never_turns_a_certain_verdict(node: Node, event: Event) -> None:
     """A verdict given while the body was unknown still stands once there is a body (monotony)."""
     blind = replace(event, fields={k: v for k, v in event.fields.items() if k != "body"}, unknown=event.unknown | {"body"})
-    before = evaluator(node)(Whole(blind.fields, blind.raw, blind.complete))
-    after = evaluator(node)(Whole(event.fields, event.raw, event.complete))
+    before = evaluator(node)(Whole(blind))
+    after = evaluator(node)(Whole(event))
     assert before is None or before is after

@@ -34,6 +34,10 @@ def _first_letter(verb: object) -> Values:
     return Values((verb[0],), complete=True) if isinstance(verb, str) and verb else Values((), complete=True)
 
 
+def _made(verb: object) -> Values:
+    return Values((), complete=verb != "get")
+
+
 SCHEMA = Schema(
     format="toy",
     logsource={"product": "toy"},
@@ -45,6 +49,7 @@ SCHEMA = Schema(
             Field("ips", FieldType.ADDRESSES, "Addresses.", hot=True),
             Field("inner", FieldType.ADDRESSES, "Some of ips.", derived=True, within="ips"),
             Field("letter", FieldType.TEXT, "Of verb.", derived=True, by=("verb",), glance=_first_letter),
+            Field("made", FieldType.OBJECT, "Of get.", derived=True, partial=True, by=("verb",), glance=_made),
             Field("body", FieldType.OBJECT, "Anything.", partial=True),
             Field("note", FieldType.TEXT, "A word, not hot."),
         )
@@ -70,7 +75,9 @@ _texts = st.one_of(
     st.sampled_from(["t", "s", "9"]).map(lambda tail: Text((Wild.MANY, tail))),
     st.just(Text((Wild.ONE, "et"))),
 )
-_fields = st.sampled_from(["verb", "user.name", "ips", "inner", "letter", "body.kind", "body.list", "note"])
+_fields = st.sampled_from(
+    ["verb", "user.name", "ips", "inner", "letter", "made", "made.kind", "body.kind", "body.list", "note"]
+)
 
 
 @st.composite
@@ -94,7 +101,7 @@ def tests_(draw: Any, fields: st.SearchStrategy[str] = _fields) -> Test:
 _element = st.one_of(tests_(st.just("")), tests_(st.sampled_from(["kind", "name"])))
 _blocks = st.builds(
     Block,
-    st.sampled_from(["ips", "inner", "body.list"]).map(path),
+    st.sampled_from(["ips", "inner", "made.list", "body.list"]).map(path),
     st.sampled_from(Quantifier),
     st.one_of(_element, _element.map(Not), st.lists(_element, max_size=2).map(lambda n: AllOf(tuple(n)))),
 )
@@ -113,7 +120,7 @@ nodes: st.SearchStrategy[Node] = st.recursive(st.one_of(tests_(), _blocks), _gro
 
 @st.composite
 def events(draw: Any) -> Event:
-    """One event; `inner` some of `ips`, `letter` of `verb`, perhaps an unknown body."""
+    """One event; `inner` some of `ips`, `letter` of `verb`, perhaps an unknown body, perhaps something made by get."""
     fields: dict[str, Any] = {}
     if draw(st.booleans()):
         fields["verb"] = draw(st.one_of(st.none(), _values))
@@ -129,16 +136,17 @@ def events(draw: Any) -> Event:
         unknown.add("inner")
     if fields.get("verb"):
         fields["letter"] = fields["verb"][0]
-    if draw(st.booleans()):
-        unknown.add("body")
-    else:
-        element = st.fixed_dictionaries({}, optional={"kind": _values, "name": _values})
-        fields["body"] = draw(
-            st.fixed_dictionaries({}, optional={"kind": _values, "list": st.lists(element, max_size=3)})
-        )
+    for name in ("body", "made") if fields.get("verb") == "get" else ("body",):
+        if draw(st.booleans()):
+            unknown.add(name)
+        else:
+            element = st.fixed_dictionaries({}, optional={"kind": _values, "name": _values})
+            fields[name] = draw(
+                st.fixed_dictionaries({}, optional={"kind": _values, "list": st.lists(element, max_size=3)})
+            )
     if draw(st.booleans()):
         fields["note"] = draw(_values)
-    return Event("toy", b"{}", 0, "act", True, Outcome.DONE, fields, frozenset(unknown))
+    return Event("toy", b"{}", 0, "act", True, Outcome.DONE, fields, unknown)
 
 
 def detection(node: Node, name: str = "T1") -> Detection:

@@ -38,6 +38,9 @@ def comparison(test: Test, value: Value) -> Compare:
 @lru_cache(maxsize=4096)
 def _inside(networks: Networks) -> Compare:
     def compare(item: object) -> Verdict:
+        if item is None:
+            # Null is as good as absent, here as everywhere.
+            return False
         return networks.contains(item) if isinstance(item, str) else None
 
     return compare

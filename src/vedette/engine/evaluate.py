@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from vedette.engine.compare import Compare, Verdict, comparison, path_of, referenced, shown
-from vedette.event import Step, Values, walk
+from vedette.event import Event, Step, Values, walk
 from vedette.rule import AllOf, AnyOf, Block, Node, Not, Op, Quantifier, Test, Text, Wild
 
 
@@ -35,24 +35,39 @@ Evaluate = Callable[[Scope], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole event, or one element of a list in it."""
+    """A whole event."""
 
-    root: object
-    raw: bytes | None
-    complete: Callable[[tuple[Step, ...]], bool]
+    event: Event
+
+    @property
+    def raw(self) -> bytes:
+        """The record as it stood."""
+        return self.event.raw
 
     def values(self, steps: tuple[Step, ...]) -> Values:
         """What stands at `steps`."""
-        return Values(walk(self.root, steps), self.complete(steps))
+        return self.event.values(steps)
 
     def block(self, steps: tuple[Step, ...], quantifier: Quantifier, body: Evaluate) -> Verdict:
         """Each element judged on its own."""
-        items, complete = self.values(steps)
+        items, complete = self.event.values(steps)
         return quantified(items, complete, quantifier, body, self.raw)
 
 
-def _certain(_steps: tuple[Step, ...]) -> bool:
-    return True
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a list in an event; nothing of it is missing."""
+
+    root: object
+    raw: bytes | None
+
+    def values(self, steps: tuple[Step, ...]) -> Values:
+        """What stands at `steps` beneath the element."""
+        return Values(walk(self.root, steps), complete=True)
+
+    def block(self, steps: tuple[Step, ...], quantifier: Quantifier, body: Evaluate) -> Verdict:
+        """Each element beneath it judged on its own."""
+        return quantified(walk(self.root, steps), True, quantifier, body, self.raw)
 
 
 def quantified(
@@ -60,7 +75,7 @@ def quantified(
 ) -> Verdict:
     """Whether `items` (with `complete` False: and perhaps others) meet `body` as the quantifier asks."""
     # Go writes an empty list as null, which is no element.
-    verdicts = [body(Whole(item, raw, _certain)) for item in items if item is not None]
+    verdicts = [body(Element(item, raw)) for item in items if item is not None]
     if not complete:
         verdicts.append(None)
     if quantifier is Quantifier.ANY:
@@ -208,13 +223,17 @@ def _subset(test: Test) -> Evaluate:
     def evaluate(scope: Scope) -> Verdict:
         items, complete = scope.values(steps)
         allowed, allowed_complete = scope.values(other)
-        texts = {shown(item) if test.cased else (shown(item) or "").lower() for item in allowed}
-        missing = [item for item in items if (shown(item) if test.cased else (shown(item) or "").lower()) not in texts]
-        if missing:
+        texts = {_folded(item, test.cased) for item in allowed if item is not None}
+        if any(_folded(item, test.cased) not in texts for item in items if item is not None):
             return False if allowed_complete else None
         return True if complete else None
 
     return evaluate
+
+
+def _folded(item: object, cased: bool) -> str | None:
+    text = shown(item)
+    return text if cased or text is None else text.lower()
 
 
 def _keyword(test: Test) -> Evaluate:

@@ -36,10 +36,13 @@ class Partial:
         name, rest = split(steps)
         if name in self.known:
             return self._items(self.known[name], rest)
-        derived = self.schema.fields.get(name)
+        derived = self.schema.find(name)
         if derived is not None and derived.glance is not None and all(one in self.known for one in derived.by):
             found = derived.glance(*(self.known[one] for one in derived.by))
-            return found if not rest else Values((), complete=False)
+            if name == derived.name and not rest:
+                return found
+            # Where the field is certainly absent, so is all that lies beneath it.
+            return Values((), complete=found.complete and not found.items)
         if derived is not None and derived.within in self.known:
             items, complete = self._items(self.known[derived.within], rest)
             # A list within a list of one, and never empty where that is not, is that list.
@@ -106,7 +109,7 @@ def hot_fields(detections: Iterable[Detection], schema: Schema) -> tuple[Field, 
     for detection in detections:
         for path in mentioned(detection.node):
             name = split(path.steps)[0]
-            found = schema.fields.get(name)
+            found = schema.find(name)
             if found is not None:
                 names.update((name, found.within, *found.by))
     return tuple(one for one in schema.fields.values() if one.hot and not one.partial and one.name in names)
@@ -143,7 +146,7 @@ class Masks:
 
     def _known_by(self, path: FieldPath) -> Iterable[str]:
         name = split(path.steps)[0]
-        found = self.schema.fields.get(name)
+        found = self.schema.find(name)
         return () if found is None else (name, found.within, *found.by)
 
     def _grouped(self) -> tuple[tuple[str, ...], ...]:
