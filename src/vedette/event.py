@@ -6,8 +6,8 @@ fields (`schema.Projection`) and never become an `Event`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -34,6 +34,10 @@ class Values(NamedTuple):
     so that finding nothing does not mean no."""
 
 
+Derive = Callable[[], tuple[Mapping[str, object], Iterable[str]]]
+"""Makes derived fields, and says which paths beneath them are unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One record, with the fields that its format derives from it."""
@@ -49,10 +53,12 @@ class Event:
     final: bool
     """False: a later record of the same act may say more (a RequestReceived, a Vault request entry)."""
     outcome: Outcome
-    fields: Mapping[str, object]
+    fields: dict[str, object]
     """The decoded record; derived fields (`actor`, `address`, `object`, `outcome`, …) stand beside the others."""
-    unknown: frozenset[str] = frozenset()
+    unknown: set[str] = field(default_factory=set)
     """Dotted paths whose absence (or incompleteness) says nothing; what lies beneath them is unknown too."""
+    later: dict[str, Derive] = field(default_factory=dict)
+    """Derived fields that cost something, made when first asked for; fields with the same function come together."""
     settles: str = ""
     """The key of an earlier act of unknown outcome that this event settles (Vault: the accessor of an unwrapped token)."""
     awaits: str = ""
@@ -64,13 +70,22 @@ class Event:
 
     def values(self, steps: tuple[Step, ...]) -> Values:
         """What stands at `steps`; a key step enters every element of a list it meets."""
-        found = walk(self.fields, steps)
-        return Values(found, self.complete(steps))
+        if self.later and steps and steps[0] in self.later:
+            self._derive(self.later[str(steps[0])])
+        return Values(walk(self.fields, steps), not self.unknown or self._complete(steps))
 
     def complete(self, steps: tuple[Step, ...]) -> bool:
         """True when what is absent at `steps` is truly absent."""
-        if not self.unknown:
-            return True
+        return self.values(steps).complete
+
+    def _derive(self, make: Derive) -> None:
+        for name in [name for name, other in self.later.items() if other is make]:
+            del self.later[name]
+        fields, unknown = make()
+        self.fields.update(fields)
+        self.unknown.update(unknown)
+
+    def _complete(self, steps: tuple[Step, ...]) -> bool:
         name = ""
         for step in steps:
             if isinstance(step, int):
@@ -88,6 +103,17 @@ class Event:
 
 def walk(root: object, steps: tuple[Step, ...]) -> tuple[object, ...]:
     """Every value at `steps` beneath `root`; a final list is entered, an empty one gives nothing."""
+    # Nearly every path leads through objects alone; only where a list comes are there several values to follow.
+    for number, step in enumerate(steps):
+        if type(root) is not dict:
+            return _walk_lists(root, steps[number:])
+        if step not in root:
+            return ()
+        root = root[step]
+    return tuple(root) if isinstance(root, list | tuple) else (root,)
+
+
+def _walk_lists(root: object, steps: tuple[Step, ...]) -> tuple[object, ...]:
     here: list[object] = [root]
     for step in steps:
         following: list[object] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from vedette.alert import Alert
 from vedette.engine.episodes import Episodes
 from vedette.match import Match
@@ -45,6 +47,13 @@ def test_acts_of_one_group_are_one_alert_with_first_and_last() -> None:
     (alert,) = _alerts(*(_match(5 * n) for n in range(100)))
     assert (alert.count, alert.act, alert.last_act) == (100, "a0", "a495")
     assert (alert.first_seen, alert.last_seen) == (0, 495 * MINUTE)
+
+
+def test_an_act_that_meets_two_documents_counts_once() -> None:
+    """K6 and K6.dropped both cannot tell what a write at level Metadata did; it is one write."""
+    first = _match(0)
+    (alert,) = _alerts(first, msgspec.structs.replace(first, detection="K3.too"), _match(1))
+    assert (alert.count, alert.detections) == (2, ("K3", "K3.too"))
 
 
 def test_silence_closes_an_episode() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vedette.engine.evaluate import Whole, evaluator
+from vedette.engine.evaluate import Element, evaluator
 from vedette.rule import Block, FieldPath, Op, Quantifier, Test, Text
 
 BODY = Test(FieldPath("name", ("name",)), Op.EQUALS, (Text(("a",)),))
@@ -18,4 +18,4 @@ BODY = Test(FieldPath("name", ("name",)), Op.EQUALS, (Text(("a",)),))
 def test_null_is_an_empty_list(items: object, quantifier: Quantifier, expected: bool) -> None:
     """A block over null says what it says over a list without elements."""
     block = evaluator(Block(FieldPath("items", ("items",)), quantifier, BODY))
-    assert block(Whole({"items": items}, b"", lambda _: True)) is expected
+    assert block(Element({"items": items}, b"")) is expected

@@ -40,8 +40,10 @@ class Episodes:
         if episode is None:
             self._open[key] = _Open(match, match.first, match, match.count, {match.detection})
             return
+        if match.count > 1 or match.act != episode.last.act:
+            # One act may meet two documents of a rule, one after the other; it is one act all the same.
+            episode.count += match.count
         episode.last = match
-        episode.count += match.count
         episode.detections.add(match.detection)
 
     def finish(self) -> Iterator[Alert]:

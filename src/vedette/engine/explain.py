@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from vedette.engine.compare import Verdict
-from vedette.engine.evaluate import Scope, Whole, evaluator
+from vedette.engine.evaluate import Element, Scope, Whole, evaluator
 from vedette.event import Event
 from vedette.network import Networks
 from vedette.rule import AllOf, AnyOf, Block, FieldPath, Node, Not, Op, Quantifier, Regex, Test, Text, Value, Wild
@@ -31,7 +31,7 @@ class Clause:
 
 def explain(node: Node, event: Event) -> Clause:
     """`node` judged part by part for `event`."""
-    return _clause(node, Whole(event.fields, event.raw, event.complete))
+    return _clause(node, Whole(event))
 
 
 def _clause(node: Node, scope: Scope) -> Clause:
@@ -60,7 +60,7 @@ def _several(verdict: Verdict, name: str, how: str, nodes: tuple[Node, ...], sco
 
 def _block(verdict: Verdict, node: Block, scope: Scope) -> Clause:
     items, complete = scope.values(node.path.steps)
-    parts = tuple(_clause(node.body, Whole(item, scope.raw, lambda _steps: True)) for item in items[:_SHOWN])
+    parts = tuple(_clause(node.body, Element(item, scope.raw)) for item in items[:_SHOWN])
     rest = len(items) - len(parts)
     found = f"{len(items)} elements" + (f", {rest} not shown" if rest else "") + ("" if complete else ", perhaps more")
     text = {Quantifier.ALL_OR_EMPTY: "all, or none at all,"}.get(node.quantifier, node.quantifier.value)

@@ -61,7 +61,7 @@ class Matcher:
 
     def judge(self, event: Event, mask: int, place: tuple[int, int, int] = (0, 0, 0)) -> list[Sighting]:
         """What the detections of `mask` say of one whole event that stands at `place`: file, part, line."""
-        scope = Whole(event.fields, event.raw, event.complete)
+        scope = Whole(event)
         sightings = []
         while mask:
             bit = mask & -mask
@@ -72,7 +72,7 @@ class Matcher:
 
     def verdicts(self, event: Event) -> list[tuple[Detection, Verdict]]:
         """Every detection's verdict on one event, outcome aside: what `explain` begins with."""
-        scope = Whole(event.fields, event.raw, event.complete)
+        scope = Whole(event)
         return [(d, evaluate(scope)) for (_, d), evaluate in zip(self.detections, self._evaluators, strict=True)]
 
     def _sighting(self, number: int, event: Event, verdict: Verdict, place: tuple[int, int, int]) -> Sighting:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2s
 
 from msgspec import Raw
 
-from vedette.event import Event, Outcome
-from vedette.formats import kube_flags, kube_object, kube_uri
+from vedette.event import Derive, Event, Outcome
 from vedette.formats.base import TrustedProxy, Unreadable
 from vedette.formats.clock import nanoseconds
 from vedette.formats.document import Document, decoded
+from vedette.formats.kube_flags import audit_flags
+from vedette.formats.kube_object import after, name_of, request_text, rules_digest
+from vedette.formats.kube_uri import dry_run, path_of, proxied
 from vedette.formats.projection import StructProjector
 from vedette.formats.schemas.kube_audit import SCHEMA
 from vedette.schema import FieldType, Projection, Schema
@@ -75,7 +78,9 @@ class KubeAudit:
         fields["outcome"] = outcome.value
         _name_object(record, fields)
         _read_uri(record, fields, unknown)
-        _read_bodies(record, fields, unknown, code)
+        # Few rules look at bodies, and only once the cheaper part of them holds.
+        request: Derive = partial(_read_request, record, "requestObject" in unknown)
+        became: Derive = partial(_read_object, record, frozenset(unknown), code)
         return Event(
             format="kube_audit",
             raw=raw,
@@ -84,7 +89,8 @@ class KubeAudit:
             final=stage != "RequestReceived" and not (stage == "ResponseStarted" and code is None),
             outcome=outcome,
             fields=fields,
-            unknown=frozenset(unknown),
+            unknown=unknown,
+            later=dict.fromkeys(_FROM_REQUEST, request) | dict.fromkeys(_FROM_OBJECT, became),
             via=via,
             repeated_keys=document.repeated,
         )
@@ -174,11 +180,11 @@ def _unseen(record: Mapping[str, object], stage: str, cut: frozenset[str]) -> se
 def _name_object(record: Mapping[str, object], fields: dict[str, object]) -> None:
     reference = _part(record, "objectRef")
     if not reference:
-        fields["object"] = fields["target"] = kube_uri.path(_text(record, "requestURI"))
+        fields["object"] = fields["target"] = path_of(_text(record, "requestURI"))
         return
     name = _text(reference, "name")
     if not name and _text(record, "verb") == "create":
-        name = kube_object.name_of(record.get("responseObject")) or kube_object.name_of(record.get("requestObject"))
+        name = name_of(record.get("responseObject")) or name_of(record.get("requestObject"))
     parts = [_text(reference, "namespace"), _text(reference, "resource"), name]
     fields["target"] = "/".join(part for part in parts if part)
     fields["object"] = "/".join(part for part in (*parts, _text(reference, "subresource")) if part)
@@ -187,7 +193,7 @@ def _name_object(record: Mapping[str, object], fields: dict[str, object]) -> Non
 def _read_uri(record: Mapping[str, object], fields: dict[str, object], unknown: set[str]) -> None:
     uri = _text(record, "requestURI")
     subresource = _text(_part(record, "objectRef"), "subresource")
-    dry = kube_uri.dry_run(
+    dry = dry_run(
         _text(record, "verb"),
         subresource,
         uri,
@@ -199,26 +205,35 @@ def _read_uri(record: Mapping[str, object], fields: dict[str, object], unknown: 
     else:
         fields["dryRun"] = dry
     if subresource == "proxy":
-        proxied = kube_uri.proxied(uri)
-        if proxied is not None:
-            fields["proxyPath"] = proxied.path
-            fields["proxyAction"] = proxied.action
-            if proxied.namespace:
-                fields["proxyNamespace"] = proxied.namespace
+        behind = proxied(uri)
+        if behind is not None:
+            fields["proxyPath"] = behind.path
+            fields["proxyAction"] = behind.action
+            if behind.namespace:
+                fields["proxyNamespace"] = behind.namespace
 
 
-def _read_bodies(record: Mapping[str, object], fields: dict[str, object], unknown: set[str], code: int | None) -> None:
+_FROM_REQUEST = ("requestText", "auditFlags")
+_FROM_OBJECT = ("objectAfter", "rulesDigest")
+
+
+def _read_request(record: Mapping[str, object], unseen: bool) -> tuple[Mapping[str, object], Iterable[str]]:
     body = record.get("requestObject")
+    fields: dict[str, object] = {}
     if body is not None:
-        fields["requestText"] = kube_object.request_text(body)
-        fields["auditFlags"] = kube_flags.audit_flags(body)
-    if "requestObject" in unknown:
-        unknown.update(("requestText", "auditFlags"))
-    became = kube_object.after(record, _text(record, "verb"), _part(record, "objectRef"), code)
-    unknown.update(became.unknown)
-    if became.value is not None:
-        fields["objectAfter"] = became.value
-        fields["rulesDigest"] = kube_object.rules_digest(became.value)
-        if any(record.get(key) is not None and key in unknown for key in ("requestObject", "responseObject")):
-            # Something was cut out of what it was taken from.
-            unknown.add("objectAfter")
+        fields["requestText"] = request_text(body)
+        fields["auditFlags"] = audit_flags(body)
+    return fields, _FROM_REQUEST if unseen else ()
+
+
+def _read_object(
+    record: Mapping[str, object], unseen: frozenset[str], code: int | None
+) -> tuple[Mapping[str, object], Iterable[str]]:
+    became = after(record, _text(record, "verb"), _part(record, "objectRef"), code)
+    if became.value is None:
+        return {}, became.unknown
+    fields = {"objectAfter": became.value, "rulesDigest": rules_digest(became.value)}
+    if any(record.get(key) is not None and key in unseen for key in ("requestObject", "responseObject")):
+        # Something was cut out of what it was taken from.
+        return fields, {*became.unknown, "objectAfter"}
+    return fields, became.unknown

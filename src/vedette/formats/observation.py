@@ -61,6 +61,6 @@ def _event(raw: bytes, document: Document) -> Event:
         final=True,
         outcome=Outcome.DONE,
         fields=record | derived,
-        unknown=document.cut,
+        unknown=set(document.cut),
         repeated_keys=document.repeated,
     )

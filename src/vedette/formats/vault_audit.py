@@ -83,7 +83,7 @@ def _event(raw: bytes, document: Document) -> Event:
         final=answered,
         outcome=outcome,
         fields=fields | {"outcome": outcome.value},
-        unknown=frozenset(unknown),
+        unknown=unknown,
         settles=unwrapped,
         awaits=wrapped,
         repeated_keys=document.repeated,
