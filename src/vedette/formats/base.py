@@ -125,6 +125,7 @@ class Tally:
     oddly_typed: int = 0
     """Events decoded leniently, a part of `events`."""
     duplicate_keys: int = 0
+    """Matched events with a key that stands twice in one object, a part of `events`."""
     nul_bytes: int = 0
     """Stripped from before and behind lines: a log that was truncated under its writer begins with thousands."""
 

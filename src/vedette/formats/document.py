@@ -9,11 +9,12 @@ repeated keys counts, and what is too deep or too long is cut out and named.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -31,6 +32,7 @@ TOO_LONG = 64 << 20
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TOKENS = re.compile(rb'"(?:[^"\\]+|\\.)*+"|[\[{\]}]', re.DOTALL)
 _KEY_BEFORE = re.compile(rb'"((?:[^"\\]|\\.)*)"[ \t\r\n]*:[ \t\r\n]*\Z', re.DOTALL)
+_whole = msgspec.json.Decoder().decode
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -38,8 +40,6 @@ class Document(NamedTuple):
     """A decoded JSON object."""
 
     fields: dict[str, object]
-    repeated: bool
-    """Some key stood twice in one object; the last one is taken, as the API server does."""
     cut: frozenset[str]
     """Top-level keys beneath which something was left out."""
 
@@ -66,7 +66,21 @@ def parse(raw: bytes) -> Document:
     value, repeated = _decode(raw)
     if not isinstance(value, dict):
         raise Unreadable("unknown shape")
+    if raw.count(b"{") + raw.count(b"[") > DEPTH and _deeper(value):
+        # The decoder goes deeper than what walks through the document later could.
+        raise RecursionError
     return Document(value, repeated, frozenset())
+
+
+def _deeper(value: object) -> bool:
+    """True when `value` is nested deeper than DEPTH."""
+    level: list[Any] = [value]
+    for _ in range(DEPTH + 1):
+        inner = [part for outer in level for part in (outer.values() if type(outer) is dict else outer)]
+        level = [part for part in inner if type(part) is dict or type(part) is list]
+        if not level:
+            return False
+    return True
 
 
 def encode(document: Document) -> bytes:
@@ -111,28 +125,38 @@ def _key_before(raw: bytes, position: int) -> str:
     return found[1].decode("utf-8", "replace") if found else ""
 
 
-def _decode(raw: bytes) -> tuple[object, bool]:
-    repeated = False
+def repeats_keys(raw: bytes) -> bool:
+    """True when some object in the record has a key twice: no server writes that, so somebody made the line."""
+    seen = False
 
     def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
-        nonlocal repeated
+        nonlocal seen
         found = dict(items)
-        if len(found) != len(items):
-            repeated = True
+        seen = seen or len(found) != len(items)
         return found
 
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(raw.decode("utf-8", "replace"), object_pairs_hook=pairs, parse_int=_integer, parse_float=_real)
+    return seen
+
+
+def _decode(raw: bytes) -> object:
+    # msgspec is some four times as fast and refuses what needs mending or explaining; of repeated keys it, too, takes
+    # the last.
+    try:
+        return _whole(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
     try:
         text = raw.decode()
     except UnicodeDecodeError:
         text = raw.decode("utf-8", "replace")
     try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_refuse, parse_int=_integer, parse_float=_real)
+        value = json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_real)
     except json.JSONDecodeError as error:
         at_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         raise Unreadable("cut off" if at_end else "not JSON") from error
-    if _SURROGATE.search(text):
-        value = _mend(value)
-    return value, repeated
+    return _mend(value) if _SURROGATE.search(text) else value
 
 
 def _refuse(constant: str) -> object:
@@ -169,11 +193,12 @@ def _piecemeal(raw: bytes) -> Document:
         raise Unreadable("cut off" if "truncated" in str(error) else "not JSON") from error
     fields: dict[str, object] = {}
     cut: set[str] = set()
-    repeated = False
     for key, part in parts.items():
         if memoryview(part).nbytes > LONG:
             cut.add(key)
             continue
         fields[key], again = _decode(bytes(part))
+        if isinstance(fields[key], dict | list) and _deeper(fields[key]):
+            raise RecursionError
         repeated = repeated or again
     return Document(fields, repeated, frozenset(cut))

@@ -92,7 +92,6 @@ class KubeAudit:
             unknown=unknown,
             later=dict.fromkeys(_FROM_REQUEST, request) | dict.fromkeys(_FROM_OBJECT, became),
             via=via,
-            repeated_keys=document.repeated,
         )
 
     def _judged(self, record: Mapping[str, object]) -> tuple[list[str], str]:

@@ -56,7 +56,7 @@ def proxied(uri: str) -> Proxied | None:
 
     Decoded until nothing changes: a second layer of percent signs is the next server's to decode.
     """
-    segments = path(uri).split("/")
+    segments = path_of(uri).split("/")
     named = segments[3] if len(segments) > 3 else ""
     at = 5 if named == "nodes" else 7
     if segments[at : at + 1] != ["proxy"]:
@@ -73,7 +73,7 @@ def proxied(uri: str) -> Proxied | None:
     return Proxied("/".join(resolved), action, namespace)
 
 
-def path(uri: str) -> str:
+def path_of(uri: str) -> str:
     """The path alone, decoded once as the server does."""
     return unquote(uri.partition("?")[0])
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Raw
 
-from vedette.formats import document
 from vedette.formats.assembly import Assembly, may_go_on
 from vedette.formats.base import Format, Ignored, Projector, TextProjector, Unreadable
+from vedette.formats.document import decoded, encode
 from vedette.formats.ledger import Ledger
 from vedette.formats.reasons import why_not
 from vedette.formats.wrapping import Fragment, Inner, Skip, container_line, elements, unwrap
@@ -232,7 +232,7 @@ class Lines:
     def _odd(self, raw: bytes, depth: int) -> None:
         """One JSON object that only the patient decoder can read: lone surrogates, a nesting thousands deep."""
         try:
-            clean = document.decoded(raw, document.encode)
+            clean = decoded(raw, encode)
             parts = _parts(clean)
         except (Unreadable, msgspec.DecodeError) as reason:
             self._ledger.refuse(str(reason) if isinstance(reason, Unreadable) else "not JSON", raw, self._line)

@@ -62,5 +62,4 @@ def _event(raw: bytes, document: Document) -> Event:
         outcome=Outcome.DONE,
         fields=record | derived,
         unknown=set(document.cut),
-        repeated_keys=document.repeated,
     )

@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Raw
 
 from vedette.event import Event, Outcome
-from vedette.formats import sshd_line, sshd_message
 from vedette.formats.base import Ignored, Scanned, Unreadable
 from vedette.formats.document import Document, decoded
 from vedette.formats.schemas.sshd import SCHEMA
-from vedette.formats.sshd_line import PROGRAMS
+from vedette.formats.sshd_line import HOST, ISO, PROGRAMS, TRADITIONAL, Line, split, time_of
+from vedette.formats.sshd_message import OTHER, parse
 from vedette.schema import Projection, Schema
 
 _UNIT = re.compile(r"sshd?(?:@.*)?\.(?:service|socket)")
@@ -54,7 +54,7 @@ class Sshd:
             line = _line(raw)
         except Ignored as reason:
             raise Unreadable(str(reason)) from reason
-        return self._event(raw, line, sshd_line.time_of(line.stamp, self._now) or 0, "")
+        return self._event(raw, line, time_of(line.stamp, self._now) or 0, "")
 
     def _entry(self, raw: bytes, document: Document) -> Event:
         entry = document.fields
@@ -63,7 +63,7 @@ class Sshd:
         stamp = entry.get("_SOURCE_REALTIME_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
         micros = int(stamp) if isinstance(stamp, str) and stamp.isascii() and stamp.isdigit() else 0
         pid = entry.get("_PID") or entry.get("SYSLOG_PID")
-        line = sshd_line.Line(
+        line = Line(
             "",
             _said(entry.get("_HOSTNAME")),
             _program(entry),
@@ -72,8 +72,8 @@ class Sshd:
         )
         return self._event(raw, line, micros * 1000, _said(entry.get("__CURSOR")))
 
-    def _event(self, raw: bytes, line: sshd_line.Line, when: int, cursor: str) -> Event:
-        said = sshd_message.parse(line.message)
+    def _event(self, raw: bytes, line: Line, when: int, cursor: str) -> Event:
+        said = parse(line.message)
         outcome = _OUTCOMES.get(said.event, Outcome.UNKNOWN)
         fields: dict[str, object] = {
             "program": line.program,
@@ -92,7 +92,7 @@ class Sshd:
             final=True,
             outcome=outcome,
             fields=known,
-            unknown=frozenset({"address"} if said.event == "accepted" and not said.address else ()),
+            unknown={"address"} if said.event == "accepted" and not said.address else set(),
         )
 
 
@@ -192,7 +192,7 @@ _EVENTS = {"Accepted": "accepted", "Failed": "failed", "Invalid user": "invalid_
     ("Received disconnect from", "Disconnected from", "Connection closed by", "Connection reset by"), "disconnected"
 )
 _FAST = re.compile(
-    rf"^(?:<\d{{1,3}}>)?(?:{sshd_line.TRADITIONAL}|{sshd_line.ISO}) \S+ "
+    rf"^(?:<\d{{1,3}}>)?(?:{TRADITIONAL}|{ISO}) {HOST} "
     r"(?:(sshd(?:-session|-auth)?)(?:\[\d+\])?: +"
     r"(?:(?:(Accepted|Failed) ([\w/.-]+) for (?:invalid user )?[^\s:]+ from |(Received disconnect from) "
     r"|(Disconnected from|Connection closed by|Connection reset by) |(Invalid user) \S+ from )([\w.:%-]+)"
@@ -207,21 +207,21 @@ _FAST = re.compile(
 programs' lines; but none that may hold JSON."""
 
 
-def _line(raw: bytes) -> sshd_line.Line:
+def _line(raw: bytes) -> Line:
     text = raw.decode("utf-8", "replace").rstrip("\r\n")
-    line = sshd_line.split(text)
+    line = split(text)
     if line is not None and line.program in PROGRAMS:
         return line
     if line is not None or text.startswith("-- "):
         raise Ignored(_ANOTHER)
     bare = text.strip(" ")
-    if _BARE.match(bare) and sshd_message.parse(bare) is not sshd_message.OTHER:
-        return sshd_line.Line("", "", "sshd", None, bare)
+    if _BARE.match(bare) and parse(bare) is not OTHER:
+        return Line("", "", "sshd", None, bare)
     raise Unreadable("unknown text")
 
 
 def _seen(program: str, message: str) -> _Seen:
-    said = sshd_message.parse(message)
+    said = parse(message)
     return _Seen(program, said.event, said.method, said.address)
 
 

@@ -14,8 +14,12 @@ TRADITIONAL = r"(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d
 ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*"
 _FULL = r"[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})? [A-Z]\S*"
 _UNIX = r"\d{9,10}\.\d{3,9}"
-_NAME = r"([^\s:\[\]]+)(?:\[(\d+)\])?"
-_LINE = re.compile(rf"(?:<\d{{1,3}}>)?(?:({TRADITIONAL}|{ISO}|{_FULL}|{_UNIX}) )?(?:(\S+) )?{_NAME}: ?(.*)", re.DOTALL)
+HOST = r"\S*[^\s:\]]"
+"""No program: `sshd[1]:` stands in the host's place where there is none."""
+_NAME = r"\[?([^\s:\[\]]+)(?:\[(\d+)\])?\]?"
+_LINE = re.compile(
+    rf"(?:<\d{{1,3}}>)?(?:({TRADITIONAL}|{ISO}|{_FULL}|{_UNIX}) )?(?:({HOST}) )?{_NAME}(?:: ?|(?<=\]) )(.*)", re.DOTALL
+)
 _STAMPED = re.compile(rf"(?:<\d{{1,3}}>)?(?:{TRADITIONAL}|{ISO}|{_FULL}|{_UNIX}) \S", re.DOTALL)
 _RFC5424 = re.compile(
     r"<\d{1,3}>1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(?:[^\]\"]|\"(?:[^\"\\]|\\.)*\")*\])+)(?: \ufeff?(.*))?",

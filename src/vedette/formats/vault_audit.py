@@ -86,7 +86,6 @@ def _event(raw: bytes, document: Document) -> Event:
         unknown=unknown,
         settles=unwrapped,
         awaits=wrapped,
-        repeated_keys=document.repeated,
     )
 
 
