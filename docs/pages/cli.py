@@ -17,7 +17,7 @@ def page() -> str:
     """The whole page. Written from the parser's actions, because argparse words its help differently in each Python."""
     parser = build()
     said = header("Commands", "the argument parser") + _INTRODUCTION
-    said += "\n" + table(("command", "does"), ((f"vedette {name}", text) for name, _, text in commands(parser)))
+    said += "\n" + table(("command", "does"), ((code(f"vedette {name}"), text) for name, _, text in commands(parser)))
     return said + "".join(_command(f"vedette {name}", command, text) for name, command, text in commands(parser))
 
 

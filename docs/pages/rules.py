@@ -26,7 +26,9 @@ _TECHNIQUE = re.compile(r"attack\.t\d{4}(\.\d{3})?")
 def pack() -> tuple[Rule, ...]:
     """The pack, read with the settings under which its cases are judged; K2 before K10."""
     loaded = app.load_rules(load_case(SETTINGS, {}, today=datetime.now(UTC).date()))
-    return tuple(sorted(app.usable_rules(loaded), key=lambda rule: (_shelf(rule), rule.name[0], int(rule.name[1:]))))
+    return tuple(
+        sorted(app.usable_rules(loaded), key=lambda rule: ([*_SOURCES].index(_shelf(rule)), int(rule.name[1:])))
+    )
 
 
 def page() -> str:
