@@ -170,6 +170,7 @@ def test_aliases_within_bounds() -> None:
         ("[" * 100_000, 1, 65, "nested deeper than 64"),
         ("- " * 100_000, 1, 129, "nested deeper than 64"),
         ("a: " + "9" * 5_000, 1, 4, "a number of 5000 characters"),
+        ("a\n" + "--- b\n" * 1_000, 1_001, 1, "more than 1000 documents in one file"),
         ("%YAML 1.1\n---\na: yes", 1, 1, "lines that begin with % are not read"),
         ("{ ?foo: bar }", 1, 4, "a question mark stands before this text"),
         ("a: [b]#c", 1, 6, "a comment begins right behind a value"),

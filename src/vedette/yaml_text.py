@@ -21,6 +21,8 @@ MAX_BYTES = 1_000_000
 """The largest file read."""
 MAX_DEPTH = 64
 """The deepest nesting read."""
+MAX_DOCUMENTS = 1_000
+"""The most documents in one file."""
 MAX_EXPANDED = 10_000
 """The most values that aliases may add to a file."""
 
@@ -215,7 +217,7 @@ class _Reader:
         self.source = text
         self.lines = _LINE_END.split(text)
         self.expanded = 0
-        self.begun = False
+        self.begun = 0
 
     def documents(self) -> list[Document]:
         found: list[Document] = []
@@ -254,9 +256,11 @@ class _Reader:
         return Problem(self.file, line, column, text, f"not YAML: {context + ': ' if context else ''}{said}", mend)
 
     def _begin(self, event: Any) -> None:
-        if event.tags or (event.version and (self.begun or event.version != (1, 2))):
+        self.begun += 1
+        if self.begun > MAX_DOCUMENTS:
+            self._refuse(event, f"more than {MAX_DOCUMENTS} documents in one file", "split it")
+        if event.tags or (event.version and (self.begun > 1 or event.version != (1, 2))):
             self._refuse(event, "lines that begin with % are not read", "remove them; every file is YAML 1.2")
-        self.begun = True
         self.document = Document(self.file, None, self.lines, event.start_mark.line + 1)
         self.stack: list[_Frame] = []
         self.anchors: dict[str, tuple[object, int]] = {}

@@ -11,6 +11,12 @@ from vedette.sigma import Site
 
 REFUSED = [
     pytest.param(
+        item("verb|➤all: [get, list]"),
+        "verb is one value and cannot equal all of them",
+        "remove all, or add contains",
+        id="all of one text",
+    ),
+    pytest.param(
         item("verb: ➤'*'"), "this matches every text", "write verb|exists: true; a star itself is '\\*'", id="star"
     ),
     pytest.param(

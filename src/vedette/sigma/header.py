@@ -42,6 +42,7 @@ _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _REACTIONS = {reaction.value: reaction for reaction in Reaction}
 MAX_QUIET = 7 * 86_400
 MAX_TITLE = 256
+"""Characters of a title, and of a name; the specification's bound."""
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ def _read_identity(header: Header, value: Mapping[str, object]) -> None:
     with source.catch():
         if "name" in value:
             header.name = source.text(("name",), value["name"])
-            if not _NAME.match(header.name):
+            if not _NAME.match(header.name) or len(header.name) > MAX_TITLE:
                 message = "a name is made of letters, digits, _ and -, with dots between"
                 source.refuse(("name",), message, "write K5, or K5.deletes for a further document of K5", value=True)
     with source.catch():

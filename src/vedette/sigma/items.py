@@ -106,6 +106,7 @@ class _Item:
         if modifiers.comparison:
             return modifiers.comparison, [self._bound(at, one) for at, one in listed]
         found = [each for at, one in listed for each in self._plain(at, one)]
+        self._check_together(found)
         if "expand" in modifiers.names and not any(_placeholders(one) for _, one in listed):
             offset = modifiers.offsets["expand"]
             self.source.refuse(self.path, "expand without a placeholder", "write %name%, or remove it", offset=offset)
@@ -233,6 +234,17 @@ class _Item:
             message = f"{self.target.path.text} is no number, so {self.modifiers.kind} never holds"
             self.source.refuse(self.path, message, "compare a number", offset=self._offset())
         return self._number(at, value)
+
+    def _check_together(self, found: Sequence[Value]) -> None:
+        """Refuse `all` where one value would have to equal several."""
+        if "all" not in self.modifiers.names or self.target.type in (None, FieldType.TEXTS, FieldType.ADDRESSES):
+            return
+        cased = "cased" in self.modifiers.names
+        plain = {each.plain if isinstance(each, Text) else each for each in found} - {None}
+        if len({each.lower() if isinstance(each, str) and not cased else each for each in plain}) > 1:
+            message = f"{self.target.path.text} is one value and cannot equal all of them"
+            offset = self.modifiers.offsets["all"]
+            self.source.refuse(self.path, message, "remove all, or add contains", offset=offset)
 
     def _offset(self) -> int:
         return self.modifiers.offsets.get(self.modifiers.kind, 0)
