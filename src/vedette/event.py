@@ -65,8 +65,6 @@ class Event:
     """The key under which a later act may settle this one (Vault: wrap_info.wrapped_accessor)."""
     via: str = ""
     """The trusted proxy that stood between, or nothing."""
-    repeated_keys: bool = False
-    """Some key stood twice in one object of the record; the last one counted."""
 
     def values(self, steps: tuple[Step, ...]) -> Values:
         """What stands at `steps`; a key step enters every element of a list it meets."""

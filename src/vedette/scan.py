@@ -20,6 +20,7 @@ from vedette.engine.sighting import Sighting
 from vedette.event import Event
 from vedette.formats import FORMATS, SCHEMAS
 from vedette.formats.base import Batch, Format, Tally, TrustedProxy, Unreadable
+from vedette.formats.document import repeats_keys
 from vedette.formats.reader import Reader
 from vedette.rule import Rule
 from vedette.schema import Projection
@@ -202,6 +203,7 @@ class _Run:
             sightings = matcher.judge(event, mask, (self._part.file, self._part.part, line + 1))
             if any(sighting.verdict not in _NOTHING for sighting in sightings):
                 self.counts.matched[batch.format] += 1
+                self.reader.tally.duplicate_keys += raw.startswith(b"{") and repeats_keys(raw)
             self._sightings.extend(sightings)
 
     def _reject(self, line: int, reason: str, raw: bytes) -> None:

@@ -129,7 +129,9 @@ def test_bad_input_costs_itself_only(tmp_path: Path, name: str, data: bytes, sai
 def test_duplicate_keys_do_not_hide_an_act(tmp_path: Path) -> None:
     """The last of repeated keys counts, as the API server reads them, and the record is counted as odd."""
     exec_line = next(
-        line for line in (LOGS / "kube-audit.jsonl").read_bytes().splitlines() if b'"subresource":"exec"' in line and b'"code":101' in line
+        line
+        for line in (LOGS / "kube-audit.jsonl").read_bytes().splitlines()
+        if all(part in line for part in (b'"subresource":"exec"', b'"code":101', b'"namespace":"dbaas"'))
     )
     (tmp_path / "twice.log").write_bytes(exec_line.replace(b'"verb":', b'"verb":"list","verb":', 1) + b"\n")
     done = vedette("scan", "--config", SETTINGS, "-o", "jsonl", tmp_path / "twice.log")

@@ -129,6 +129,9 @@ def _say_summary(scan: ScanRun, seconds: float) -> None:
     parts.append(f"{tally.ignored.total():,} ignored{_detail(tally.ignored)}")
     print("vedette: " + " + ".join(parts), file=sys.stderr)
     print(f"vedette: {events:,} events = {matched:,} matched + {events - matched:,} unmatched", file=sys.stderr)
+    if tally.oddly_typed or tally.duplicate_keys:
+        odd = f"{tally.oddly_typed:,} events with a field of another type, {tally.duplicate_keys:,} records with repeated keys"
+        print(f"vedette: odd, but read: {odd}", file=sys.stderr)
     if not tally.balanced() or matched > events:
         print("vedette: these sums do not agree, which is a fault of vedette: please report it", file=sys.stderr)
         scan.troubles.append("the sums of records do not agree")

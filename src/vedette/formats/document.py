@@ -63,13 +63,13 @@ def parse(raw: bytes) -> Document:
         raise Unreadable("record too long")
     if len(raw) > LONG:
         return _piecemeal(raw)
-    value, repeated = _decode(raw)
+    value = _decode(raw)
     if not isinstance(value, dict):
         raise Unreadable("unknown shape")
     if raw.count(b"{") + raw.count(b"[") > DEPTH and _deeper(value):
         # The decoder goes deeper than what walks through the document later could.
         raise RecursionError
-    return Document(value, repeated, frozenset())
+    return Document(value, frozenset())
 
 
 def _deeper(value: object) -> bool:
@@ -197,8 +197,7 @@ def _piecemeal(raw: bytes) -> Document:
         if memoryview(part).nbytes > LONG:
             cut.add(key)
             continue
-        fields[key], again = _decode(bytes(part))
+        fields[key] = _decode(bytes(part))
         if isinstance(fields[key], dict | list) and _deeper(fields[key]):
             raise RecursionError
-        repeated = repeated or again
-    return Document(fields, repeated, frozenset(cut))
+    return Document(fields, frozenset(cut))
