@@ -53,8 +53,12 @@ class Assembly:
         return self._line
 
     def expects_record(self) -> bool:
-        """True between the elements of a list at the top, where an object on a line of its own is in place."""
-        return self._list and len(self._stack) == 1
+        """True where a list at the top goes on with an element."""
+        return self._list and len(self._stack) == 1 and self._after != ord("v")
+
+    def took_record(self, *, comma: bool) -> None:
+        """A whole element of the list was taken without this scanner, with or without the comma behind it."""
+        self._after = ord("," if comma else "v")
 
     def add(self, text: bytes, line: int) -> Iterator[tuple[bytes, int]]:
         """Go on with a line; gives the values that end in it, each with the line it began at.

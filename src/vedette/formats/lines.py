@@ -59,8 +59,19 @@ class Lines:
 
     def guess(self, chunk: bytes) -> str:
         """The format of a chunk's first line when that is a plain record of usual length, else nothing."""
-        parts = parts_of(chunk[: chunk.find(b"\n", 0, _GUESSED) + 1 or _GUESSED])
-        return self._recognised(parts) if parts is not None else ""
+        line = chunk[: chunk.find(b"\n", 0, _GUESSED) + 1 or _GUESSED].strip(BLANK)
+        if line[:1] == b"{":
+            parts = parts_of(line)
+            return self._recognised(parts) if parts is not None else ""
+        for name, projector in self._texts.items():
+            try:
+                projector.record(line)
+            except Unreadable:
+                continue
+            except Ignored:
+                pass
+            return name
+        return ""
 
     def feed(self, chunk: bytes) -> None:
         """Take the lines of a chunk."""
@@ -68,15 +79,16 @@ class Lines:
         while start < end:
             stop = chunk.find(b"\n", start)
             stop = end if stop < 0 else stop
-            if self._assembly is None and stop - start <= 2 and chunk[start:stop].rstrip() == b"{":
+            line = chunk[start : min(stop, start + LONGEST_LINE + 1)]
+            self._line = self.read
+            if line.strip(BLANK) == b"{" and (self._assembly is None or self._assembly.expects_record()):
                 stop = self._pretty(chunk, start, stop)
             else:
-                self._line = self.read
                 self.read += 1
-                if stop - start > LONGEST_LINE:
-                    self._ledger.refuse("line too long", chunk[start : start + _SHOWN], self._line)
+                if len(line) > LONGEST_LINE:
+                    self._ledger.refuse("line too long", line[:_SHOWN], self._line)
                 else:
-                    self._whole_line(chunk[start:stop])
+                    self._whole_line(line)
             start = stop + 1
 
     def finish(self) -> None:
@@ -87,22 +99,23 @@ class Lines:
             self._join(Fragment(stream, b"", last=True), 0)
 
     def _pretty(self, chunk: bytes, start: int, stop: int) -> int:
-        """A record as jq prints it, when it lies whole within the chunk: from a line `{` to the next line `}`."""
-        self._line = self.read
-        for closing in (b"\n}\n", b"\n}\r\n"):
-            end = chunk.find(closing, start)
-            if end < 0:
-                continue
-            raw = chunk[start : end + 2]
-            parts = parts_of(raw)
-            if parts is None:
-                continue
-            self.read += raw.count(b"\n") + 1
-            self._object(raw, parts, 0)
-            return end + len(closing) - 1
-        self.read += 1
-        self._whole_line(chunk[start:stop])
-        return stop
+        """Take a record as jq prints it, if the chunk has all of it; gives the end of the last line that was taken.
+
+        From a line `{` to the next line that closes with the same indentation.
+        """
+        line = chunk[start:stop]
+        closing = re.compile(rb"\n" + line[: line.find(b"{")] + rb"\}(,?)[ \t\r]*(?:\n|\Z)").search(chunk, stop)
+        parts = parts_of(chunk[start : closing.start(1)]) if closing else None
+        if closing is None or parts is None:
+            self.read += 1
+            self._whole_line(line)
+            return stop
+        if self._assembly is not None:
+            self._assembly.took_record(comma=bool(closing[1]))
+        raw = chunk[start : closing.start(1)].strip()
+        self.read += raw.count(b"\n") + 1
+        self._object(raw, parts, 0)
+        return closing.end() - 1
 
     def _whole_line(self, line: bytes) -> None:
         if self._assembly is not None:
@@ -249,7 +262,14 @@ class Lines:
         assembly, here = self._assembly, self._line
         if assembly is None:
             return
-        if not assembly.expects_record() and self._stands_alone(line):
+        if assembly.expects_record():
+            bare = line.strip(BLANK)
+            parts = parts_of(bare.removesuffix(b",")) if bare[:1] == b"{" else None
+            if parts is not None:
+                assembly.took_record(comma=bare.endswith(b","))
+                self._object(bare.removesuffix(b","), parts, 1)
+                return
+        elif self._stands_alone(line):
             self._give_up("cut off")
             self._line = here
             self._whole_line(line)

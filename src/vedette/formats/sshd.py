@@ -163,7 +163,7 @@ class SshdProjector:
 
     def scan(self, chunk: bytes) -> Scanned | None:
         """All of sshd's lines in a chunk of syslog, or None when some line needs a closer look."""
-        text = chunk.decode("latin-1")
+        text = chunk.decode("latin-1").replace("\r\n", "\n")
         found = _FAST.findall(text)
         if len(found) != text.count("\n") + (not text.endswith("\n")):
             return None

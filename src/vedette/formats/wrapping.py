@@ -134,7 +134,7 @@ def _docker(parts: Parts) -> Inner | None:
 
 
 def _carrier(parts: Parts) -> Inner | None:
-    """The value most likely the original: one that holds JSON, else the first that is text."""
+    """The value most likely the original: a text that holds JSON, else the first text, else the first object."""
     held = [parts[key] for key in _CARRIERS if key in parts]
     objects = [raw for raw in held if _opens(raw, b"{")]
     texts = [raw for raw in held if _opens(raw, b'"')]
@@ -143,9 +143,9 @@ def _carrier(parts: Parts) -> Inner | None:
             inside = _text(raw).lstrip("\ufeff\0 \t\r\n")
             if inside.startswith(("{", "[")):
                 return (inside.encode(),)
-    if objects:
-        return (bytes(objects[0]),)
-    return _carried(texts[0]) if texts else None
+    if texts:
+        return _carried(texts[0])
+    return (bytes(objects[0]),) if objects else None
 
 
 def _journal(parts: Parts) -> Inner | None:
