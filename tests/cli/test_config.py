@@ -118,3 +118,26 @@ def test_the_examples_are_right(root: Path, name: str, here: Path, capsys: pytes
     """The example files name real rules and raise no word but what they explain."""
     assert main(["config", "check", "--config", str(root / name)]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_an_exception_that_no_log_could_meet_is_wrong(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A field that no log of the rule has is named with the line of the entry."""
+    entry = "{rule: K3, match: {actorr: x}, reason: r, owner: o, expires: 2099-01-01}"
+    (here / "vedette.yaml").write_text(f"{RIGHT}exceptions:\n  - {entry}\n")
+    assert main(["config", "check"]) == 2
+    assert capsys.readouterr().err == (
+        "vedette.yaml:4 (exception): error: kube_audit has no field 'actorr'\n  mend: did you mean actor?\n"
+    )
+
+
+def test_own_rules_may_be_named(here: Path) -> None:
+    """With --rules, entries may name rules of one's own."""
+    (here / "mine.yml").write_text(
+        "title: Mine\nid: 0b2f1c1e-7f0f-4c8e-9d3b-2f3a5c6d7e8f\nname: X1\nstatus: test\nlevel: low\n"
+        "description: A rule of one's own.\n"
+        "logsource: {product: kubernetes, service: audit}\n"
+        "detection: {made: {verb: create}, condition: made}\n"
+    )
+    (here / "vedette.yaml").write_text(f"{RIGHT}automation: [{{actor: a, rule: X1, reason: r}}]\n")
+    assert main(["config", "check"]) == 2
+    assert main(["config", "check", "--rules", "mine.yml"]) == 0

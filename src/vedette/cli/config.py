@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from vedette.problem import Problem
 from vedette.settings import Settings, SettingsError, load, load_text
 
 EXAMPLES = """\
@@ -52,8 +53,11 @@ def run(args: argparse.Namespace) -> int:
         for line in shown(settings, origin=args.origin):
             print(line)
         return 0
-    for problem in settings.problems:
+    wrong = _unusable(settings, args.rules)
+    for problem in (*settings.problems, *wrong):
         print(problem, file=sys.stderr)
+    if any(problem.error for problem in wrong):
+        return 2
     for note in settings.notes if not settings.file else ():
         print(note, file=sys.stderr)
     print(f"ok: {_summary(settings)}")
@@ -71,6 +75,17 @@ def _known_rules(extra: Sequence[str]) -> set[str]:
         known.update(*((each.name, each.id) for each in rule.detections))
         known.update(*((each.name, each.id) for each in rule.correlations))
     return known
+
+
+def _unusable(settings: Settings, extra: Sequence[str]) -> list[Problem]:
+    """What the rules say of the entries that excuse something: fields that no log has, wildcards for everything."""
+    from vedette.app import load_rules
+
+    return [
+        problem
+        for problem in load_rules(settings, extra, unproven=True).problems
+        if problem.file.endswith((" (automation)", " (exception)"))
+    ]
 
 
 def _summary(settings: Settings) -> str:

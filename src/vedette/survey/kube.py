@@ -182,15 +182,14 @@ class KubeSurvey:
             _use(self.secrets, user, namespace, verb)
         elif resource == "pods" and sub in _SHELLS:
             _use(self.shells, user, namespace, sub)
-        if fields.get("dryRun") is True:
+        if True in event.values(("dryRun",)).items:
             return
         evicted = resource == "pods" and sub == "eviction" and verb == "create"
         if evicted or (verb in ("delete", "deletecollection") and not sub):
             self._deleted(event, user, verb, resource)
-        flags = fields.get("auditFlags")
         name = _text(ref, "name")
         if resource == "pods" and namespace == "kube-system" and name.startswith("kube-apiserver") and verb == "create":
-            for flag in flags if isinstance(flags, list | tuple) else ():
+            for flag in event.values(("auditFlags",)).items:
                 self.audit_flags.add(str(flag))
 
     def _deleted(self, event: Event, user: str, verb: str, resource: str) -> None:
@@ -204,7 +203,7 @@ class KubeSurvey:
         if resource == "namespaces" or verb == "deletecollection":
             row.at_once += 1
         else:
-            row.burst.add(event.time, event.text("target"))
+            row.burst.add(event.time, str(event.values(("target",)).items))
 
 
 def _use(table: Table[tuple[str, str], Use], user: str, namespace: str, verb: str) -> None:

@@ -67,7 +67,7 @@ class VaultSurvey:
             return
         # A login has no caller yet; who logged in is in the answer.
         caller = self._caller(event, "auth") or self._caller(event, "response", "auth")
-        address = plain(event.text("address"))
+        address = plain(_first(event, "address"))
         if address:
             self.addresses.add(address)
         if caller is None:
@@ -78,14 +78,14 @@ class VaultSurvey:
             if address:
                 seen.addresses.add(address)
         self._write(event, caller, address)
-        role = _ROLE_PATH.match(event.text("path"))
+        role = _ROLE_PATH.match(_first(event, "path"))
         if role and self._grants_more(event):
             granted = self.token_roles.row(role.group(1)) if len(role.group(1)) <= LONGEST else None
             if granted:
                 granted.count += 1
 
     def _write(self, event: Event, caller: Caller, address: str | None) -> None:
-        path = event.text("path")
+        path = _first(event, "path")
         if _first(event, "request", "operation") not in _WRITES or not _gives_policies(event, path):
             return
         writer = self.writers.row(caller)
