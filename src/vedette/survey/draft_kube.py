@@ -23,7 +23,7 @@ from vedette.survey.draft import (
     times,
 )
 from vedette.survey.kube import ACCOUNT, ANONYMOUS, Deleter, Forwarder, KubeSurvey, Use, kind_of
-from vedette.survey.tables import Table
+from vedette.survey.tables import BURST, Table
 from vedette.survey.vault import Caller, Seen, VaultSurvey, by_hand
 
 _MANY = 5
@@ -171,7 +171,7 @@ def _deleters(draft: Draft, table: Table[str, Deleter], known: Known) -> None:
     for actor, row in found[:MOST]:
         said = f"{times(row.count, 'delete')} ({some(row.what)})"
         if row.burst.most:
-            said += f", at most {number(row.burst.most)} in a minute"
+            said += f", up to {number(row.burst.most)}{' or more' if row.burst.most == BURST else ''} in a minute"
         if row.at_once:
             said += f"; {times(row.at_once, 'collection or namespace', 'collections or namespaces')}"
         draft.prose(f"  {shown(actor)}: {said}", indent=2)

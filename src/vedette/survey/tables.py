@@ -15,6 +15,8 @@ NAMES = 16
 """The most names that a row keeps."""
 LONGEST = 256
 """The longest name that is kept; a longer one is nobody's."""
+BURST = 200
+"""The most things within a minute that are counted."""
 _RECENT = 20_000
 _NANOSECONDS = 1_000_000_000
 
@@ -93,7 +95,7 @@ class Burst:
     __slots__ = ("_last", "most")
 
     def __init__(self) -> None:
-        self._last: deque[tuple[int, int]] = deque(maxlen=1000)
+        self._last: deque[tuple[int, int]] = deque(maxlen=BURST)
         self.most = 0
 
     def add(self, time: int, thing: str) -> None:
