@@ -190,7 +190,7 @@ class _Stage:
     def _matcher(self, at: int, detection: Detection, roster: Roster) -> Matcher:
         matcher = Matcher([(at, detection)], roster.correlations, SCHEMAS[detection.format])
         projector = self._projectors[detection.format]
-        matcher.bind(projector.expressions, projector.constants)
+        matcher.bind(projector)
         return matcher
 
     def fault(self, case: Case, seen: Mapping[int, list[Sighting]], roster: Roster | None = None) -> str:

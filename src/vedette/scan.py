@@ -113,8 +113,7 @@ class Scanner:
         """A reader for one range, its records bound to the matchers."""
         reader = Reader(self.formats, self.projections, quarantine)
         for name, matcher in self.matchers.items():
-            projector = reader.projectors[name]
-            matcher.bind(projector.expressions, projector.constants)
+            matcher.bind(reader.projectors[name])
         return reader
 
     def read(self, file: File, part: Range) -> Iterator[Report | Done]:

@@ -14,7 +14,9 @@ from vedette.engine.masks import Masks
 from vedette.event import Event
 from vedette.rule import AllOf, Block, Node, Not, Op, Quantifier, Test
 
-EXPRESSIONS = {"verb": "e.verb", "user.name": "e.user", "ips": "e.ips"}
+PROJECTOR = SimpleNamespace(
+    bindings={}, expressions={"verb": "e.verb", "user.name": "e.user", "ips": "e.ips"}, constants={}
+)
 
 
 def _projected(event: Event) -> Any:
@@ -30,7 +32,7 @@ def _projected(event: Event) -> Any:
 def test_no_event_is_missed(trees: list[Node], some: list[Event]) -> None:
     """Whatever a whole event does not refute, the masks let through."""
     masks = Masks([detection(tree, f"T{number}") for number, tree in enumerate(trees)], SCHEMA)
-    found = dict(masks.finder(EXPRESSIONS, {})([_projected(event) for event in some]))
+    found = dict(masks.finder(PROJECTOR)([_projected(event) for event in some]))
     for index, event in enumerate(some):
         scope = Whole(event)
         for bit, tree in enumerate(trees):
@@ -48,7 +50,7 @@ def test_values_that_refute_are_passed_over() -> None:
         Block(path("made.list"), Quantifier.ANY, Test(path("kind"), Op.EQUALS, (text("x"),))),
     ]
     masks = Masks([detection(tree, f"T{number}") for number, tree in enumerate(trees)], SCHEMA)
-    find = masks.finder(EXPRESSIONS, {})
+    find = masks.finder(PROJECTOR)
     assert find([SimpleNamespace(verb="list", user="sa", ips=("10.0.0.1", "10.0.0.2"))]) == []
     assert find([SimpleNamespace(verb="get", user="sa", ips=("10.0.0.1",))]) == [(0, 0b1001)]
     assert find([SimpleNamespace(verb="x", user="sa", ips=("10.0.0.1", "203.0.113.9"))]) == [(0, 0b0110)]
@@ -57,7 +59,7 @@ def test_values_that_refute_are_passed_over() -> None:
 def test_memory_is_bounded_whatever_an_attacker_invents() -> None:
     """A hundred thousand user names do not stay in memory."""
     masks = Masks([detection(Test(path("user.name"), Op.EQUALS, (text("root"),)))], SCHEMA)
-    find = masks.finder(EXPRESSIONS, {})
+    find = masks.finder(PROJECTOR)
     for number in range(100_000):
         find([SimpleNamespace(verb=None, user=f"u{number}", ips=None)])
     assert max(len(memo) for memo in masks.memos) <= 1 << 15

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from vedette.engine.compare import Verdict
 from vedette.engine.evaluate import Evaluate, evaluator, quantified
@@ -21,6 +21,22 @@ from vedette.schema import Field, Schema
 
 _REMEMBERED = 1 << 15
 """Values remembered a group: an attacker can invent user names without end, memory must not follow."""
+
+
+class Projector(Protocol):
+    """What the loop needs to know of projected records; `formats.base.Projector` says what each part is."""
+
+    @property
+    def bindings(self) -> Mapping[str, str]:
+        """Variable -> expression over the record `e`."""
+
+    @property
+    def expressions(self) -> Mapping[str, str]:
+        """Field name -> expression over `e` and the variables."""
+
+    @property
+    def constants(self) -> Mapping[str, object]:
+        """What the expressions name besides."""
 
 
 @dataclass(slots=True)
@@ -172,15 +188,13 @@ class Masks:
 
         return compute
 
-    def finder(
-        self, expressions: Mapping[str, str], constants: Mapping[str, object]
-    ) -> Callable[[Sequence[Any]], list[tuple[int, int]]]:
+    def finder(self, projector: Projector) -> Callable[[Sequence[Any]], list[tuple[int, int]]]:
         """The compiled loop: projected records -> (index, mask) of those that some detection may meet.
 
-        `expressions` give each hot field's value from a record `e`. The source is assembled from names and constants
-        of the schema alone; no text of a rule or a log enters it.
+        The source is assembled from names and constants of the schema alone; no text of a rule or a log enters it.
         """
-        space: dict[str, Any] = dict(constants)
+        space: dict[str, Any] = dict(projector.constants)
+        expressions = projector.expressions
         terms = []
         for number, group in enumerate(self.groups):
             space[f"memo{number}"] = self.memos[number]
@@ -191,6 +205,7 @@ class Masks:
             "def find(records):",
             "    found = []",
             "    for i, e in enumerate(records):",
+            *(f"        {variable} = {value}" for variable, value in projector.bindings.items()),
             f"        mask = {' & '.join(terms) or self.everything}",
             "        if mask:",
             f"            mask &= joint[{every}]" if self.hot else "            pass",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from vedette.engine.compare import Verdict, shown
 from vedette.engine.evaluate import Whole, evaluator
-from vedette.engine.masks import Masks
+from vedette.engine.masks import Masks, Projector
 from vedette.engine.sighting import Sighting
 from vedette.event import Event, Outcome
 from vedette.rule import Correlation, Detection, FieldPath, Reaction, Severity
@@ -39,9 +39,9 @@ class Matcher:
         self._windows = [_windows(detection, correlations) for detection in only]
         self._find: Callable[[Sequence[Any]], list[tuple[int, int]]] | None = None
 
-    def bind(self, expressions: Mapping[str, str], constants: Mapping[str, object]) -> None:
+    def bind(self, projector: Projector) -> None:
         """Compile the search loop for a projector's records."""
-        self._find = self.masks.finder(expressions, constants)
+        self._find = self.masks.finder(projector)
 
     def candidates(self, records: Sequence[Any]) -> list[tuple[int, int]]:
         """(index, mask of detections) for each record that may meet some; a None record may meet all."""

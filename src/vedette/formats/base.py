@@ -73,11 +73,14 @@ class Format(Protocol):
 class Projector(Protocol):
     """Decodes only the projected fields of a record."""
 
+    bindings: Mapping[str, str]
+    """Variable -> a Python expression over `e`, the projected record, or an earlier variable: the objects within it,
+    `e_objectRef` -> `e.objectRef or _Record_objectRef`."""
     expressions: Mapping[str, str]
-    """Field name -> a Python expression over `e`, the projected record, that gives its hashable value, None when
-    absent or null: `(e.objectRef or _1).namespace`. The engine puts them into the loop it compiles."""
+    """Field name -> a Python expression over `e` and the variables that gives its hashable value, None when absent or
+    null: `e_objectRef.namespace`. The engine puts them into the loop it compiles."""
     constants: Mapping[str, object]
-    """What the expressions name besides `e`."""
+    """What the expressions name besides."""
 
     def lines(self, chunk: bytes) -> list[Any] | None:
         """All records of a chunk of whole lines at C speed, or None when some line is not of the plain form."""

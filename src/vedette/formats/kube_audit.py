@@ -40,11 +40,7 @@ class KubeAudit:
 
     def projector(self, projection: Projection) -> StructProjector:
         """A decoder of just the projected fields."""
-        return StructProjector(
-            projection,
-            dict.fromkeys(sorted(self.keys), FieldType.TEXT),
-            sparse=frozenset({"objectRef", "user", "impersonatedUser"}),
-        )
+        return StructProjector(projection, dict.fromkeys(sorted(self.keys), FieldType.TEXT))
 
     def read(self, raw: bytes) -> Event:
         """One event decoded whole, derived fields included. Raises Unreadable."""

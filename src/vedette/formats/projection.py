@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,6 +37,9 @@ class StructProjector:
             _plant(tree, field)
         self.constants: dict[str, object] = {}
         self._struct = self._define("Record", tree, frozenset(required))
+        self.bindings: dict[str, str] = {}
+        for field in projection.fields:
+            self._bind(field.name.split(".")[:-1])
         self.expressions: dict[str, str] = {field.name: _expression(field, sparse) for field in projection.fields}
         self._decoder = msgspec.json.Decoder(self._struct)
 
@@ -58,6 +61,12 @@ class StructProjector:
         except RecursionError as error:
             raise Unreadable("nested too deep") from error
 
+    def _bind(self, parents: Sequence[str]) -> None:
+        for depth in range(1, len(parents) + 1):
+            owner, key = parents[: depth - 1], parents[depth - 1]
+            empty = "_".join(("_Record", *owner, key))
+            self.bindings[_variable(parents[:depth])] = f"{_variable(owner)}.{key} or {empty}"
+
     def _define(self, name: str, tree: Mapping[str, Any], required: frozenset[str] = frozenset()) -> Any:
         needed: list[tuple[str, Any]] = []
         optional: list[tuple[str, Any, Any]] = []
@@ -74,15 +83,15 @@ class StructProjector:
 
 
 def _expression(field: Field, sparse: frozenset[str]) -> str:
-    here, owner = "e", "Record"
     *parents, leaf = field.name.split(".")
-    for key in parents:
-        owner = f"{owner}_{key}"
-        here = f"({here}.{key} or _{owner})"
-    found = f"{here}.{leaf}"
+    found = f"{_variable(parents)}.{leaf}"
     if field.type in _EMPTY_IS_ABSENT and ".".join(parents) in sparse:
         return f"({found} or None)"
     return found
+
+
+def _variable(parents: Sequence[str]) -> str:
+    return "_".join(("e", *parents))
 
 
 def _plant(tree: dict[str, Any], field: Field) -> None:

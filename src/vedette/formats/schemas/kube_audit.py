@@ -163,7 +163,7 @@ SCHEMA = Schema(
     aliases={"actor": "user.username", "namespace": "objectRef.namespace"},
     groups=(
         ("verb", "objectRef.resource", "objectRef.subresource"),
-        ("user.username", "impersonatedUser.username"),
+        ("user.username",),
         ("sourceIPs",),
     ),
 )
