@@ -126,6 +126,7 @@ class SshdProjector:
     """Takes just program, event, method and address from a line."""
 
     def __init__(self, projection: Projection) -> None:
+        self.bindings: Mapping[str, str] = {}
         self.expressions: Mapping[str, str] = {field.name: f"e.{field.name}" for field in projection.fields}
         self.constants: Mapping[str, object] = {}
         self._known = _Known()
