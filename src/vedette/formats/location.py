@@ -16,18 +16,18 @@ class ChunkLines:
         chunk: bytes,
         base: int,
         records: int = 0,
-        recounted: Callable[[int, int], None] | None = None,
+        counted: Callable[[int], None] | None = None,
         lines: Sequence[int] | None = None,
     ) -> None:
         """`base` is the line that the chunk begins at.
 
-        For JSON: `records` is how many the decoder found; `recounted` is told (lines, taken for) when the chunk turns
-        out to have another number of lines than records. For text: `lines` gives the line of each record.
+        For JSON: `records` is how many the decoder found; `counted` is told how many lines the chunk has, once
+        somebody has asked for a record. For text: `lines` gives the line of each record.
         """
         self._chunk = chunk
         self._base = base
         self._records = records
-        self._recounted = recounted
+        self._counted = counted
         self._lines = lines
         self._spots: Sequence[tuple[int, int, int]] = ()
 
@@ -51,9 +51,9 @@ class ChunkLines:
         if self._lines is not None:
             return [(starts[line], ends[line], line) for line in self._lines]
         spots = [(start, end, line) for line, (start, end) in enumerate(zip(starts, ends, strict=False))]
+        if self._counted is not None:
+            self._counted(len(spots))
         if len(spots) != self._records:
-            if self._recounted is not None:
-                self._recounted(len(spots), self._records)
             spots = [(start, end, line) for start, end, line in spots if chunk[start:end].strip()]
         if len(spots) == self._records and all(_is_object(chunk, start, end) for start, end, _ in spots):
             return spots

@@ -17,6 +17,7 @@ from vedette.schema import Projection
 
 _EVERY = 64
 """Of so many plain chunks the lines of one are counted."""
+_SMALL = 1 << 16
 
 
 class Reader:
@@ -86,15 +87,16 @@ class Reader:
             return None
         self._lines.read += lines
         self._ledger.count(name, len(records))
-        return Batch(name, records, ChunkLines(chunk, base, len(records), self._recounted))
+        return Batch(name, records, ChunkLines(chunk, base, len(records), lambda found: self._recounted(found, lines)))
 
     def _counted(self, chunk: bytes, records: int) -> int | None:
         """How many lines a plain chunk has, or None when its records and lines are not one to one.
 
-        Counting line ends would cost a third of the time that decoding takes, so it is done for the first chunk and
-        then now and then; elsewhere a line is taken for a record, and `ChunkLines` makes sure before it places one.
+        Counting line ends would cost a third of the time that decoding takes, so it is done for the first chunk, small
+        ones, and now and then; elsewhere a line is taken for a record, and `ChunkLines` makes sure before it places one.
         """
-        if not self._careful and self._chunks > 1 and self._chunks % _EVERY:
+        large = len(chunk) > _SMALL and chunk[-2:] != b"\n\n"
+        if large and not self._careful and self._chunks > 1 and self._chunks % _EVERY:
             return records
         lines = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
         if lines == records:
@@ -107,9 +109,10 @@ class Reader:
         return lines
 
     def _recounted(self, lines: int, taken_for: int) -> None:
-        """A chunk has other lines than it was taken for: those after it move."""
-        self._lines.read += lines - taken_for
-        self._careful = True
+        """Correct the count when a chunk turns out to have other lines than it was taken for."""
+        if lines != taken_for:
+            self._lines.read += lines - taken_for
+            self._careful = True
 
     def _scanned(self, name: str, chunk: bytes, projector: TextProjector) -> Batch | None:
         scanned = projector.scan(chunk)
