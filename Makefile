@@ -35,7 +35,7 @@ docs: .venv/run.done ## print docs/reference and docs/rules from the code
 	.venv/bin/python docs/printer.py
 
 bench: .venv/dev.done ## the ratios against decoding alone and against peers
-	bench/run
+	.venv/bin/python bench/run.py
 
 lock: .venv/dev.done ## renew the locks from pyproject.toml
 	.venv/bin/uv pip compile $(LOCK) --group run --output-file requirements.lock pyproject.toml
