@@ -38,7 +38,8 @@ def problem_with(folder: Path, name: str, text: str | bytes) -> str:
 @pytest.mark.parametrize("kind", ["prod.tfvars", "prod.tfvars.json"])
 def test_the_list_is_one_more_list_of_networks(tmp_path: Path, kind: str) -> None:
     """HCL and JSON give the same list, called allowlist, and nothing else is trusted then."""
-    pytest.importorskip("hcl2", reason="python-hcl2, an optional extra, is not installed")
+    if kind.endswith(".tfvars"):
+        pytest.importorskip("hcl2", reason="python-hcl2, an optional extra, is not installed")
     networks = ["10.0.20.0/22", "203.0.113.5/32"]
     text = HCL if kind.endswith(".tfvars") else json.dumps({"security_source_ip_allowlist": networks, "other": 1})
     settings = settings_with(tmp_path, kind, text)
