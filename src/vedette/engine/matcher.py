@@ -82,6 +82,7 @@ class Matcher:
             return Sighting(index, event.act, event.final, "no", settles=event.settles)
         lowered = reaction in (Reaction.ATTEMPT, Reaction.CANNOT_TELL)
         unknown = reaction is Reaction.CANNOT_TELL
+        actor = event.text("actor")[:_LONGEST]
         return Sighting(
             index,
             event.act,
@@ -90,12 +91,14 @@ class Matcher:
             event.time,
             Outcome.UNKNOWN.value if unknown else event.outcome.value,
             int(detection.severity.lower if lowered else detection.severity),
-            event.text("actor")[:_LONGEST],
+            actor,
             event.text("address")[:_LONGEST],
             event.text("object")[:_LONGEST],
             event.via[:_LONGEST],
             _missing(event, verdict) if unknown else "",
-            _group(event, detection.group_by),
+            # What a record does not hold cannot name its group: at level Metadata each role of a first start would be an
+            # alert of its own, all saying that nobody can tell.
+            (actor,) if unknown else _group(event, detection.group_by),
             tuple(
                 (at, _group(event, group), _group(event, counted)) for at, group, counted in self._windows[number]
             ),
