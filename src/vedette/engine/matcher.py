@@ -96,12 +96,10 @@ class Matcher:
             event.text("object")[:_LONGEST],
             event.via[:_LONGEST],
             _missing(event, verdict) if unknown else "",
-            # What a record does not hold cannot name its group: at level Metadata each role of a first start would be an
-            # alert of its own, all saying that nobody can tell.
+            # What a record does not hold cannot name its group: at level Metadata each role of a first start would be
+            # an alert of its own, all saying that nobody can tell.
             (actor,) if unknown else _group(event, detection.group_by),
-            tuple(
-                (at, _group(event, group), _group(event, counted)) for at, group, counted in self._windows[number]
-            ),
+            tuple((at, _group(event, group), _group(event, counted)) for at, group, counted in self._windows[number]),
             event.settles,
             event.awaits,
             event.format,
