@@ -89,17 +89,18 @@ TWO = item("verb: get", "name: rule") + VAULT
 def test_a_filter_is_anded_into_the_detection() -> None:
     """From a file, beside the rule."""
     text = a_filter("rules: [rule]\nselection: {actor|cased: 'system:*'}\ncondition: not selection")
-    assert shown(node_of(text)) == "(sel:(verb = get) & !selection:(user/username == system:*))"
+    assert shown(node_of(text)) == "(sel:(verb = get) & F:(!selection:(user/username == system:*)))"
 
 
 def test_filters_of_the_settings_need_no_logsource() -> None:
     """They hold for every document whose schema has their fields."""
     rule = only_rule(TWO, [of_settings({"actor": "a"}), of_settings({"namespace": "b"})])
     kube, vault = (shown(each.node) for each in rule.detections)
-    assert kube == "(sel:(verb = get) & !selection:(user/username = a) & !selection:(objectRef/namespace = b))"
-    assert (
-        vault == "(sel:(request/operation = read) & !selection:(actor = a) & !selection:(request/namespace/path = b))"
-    )
+    named = "automation (vedette.yaml:7)"
+    both = f"{named}:(!selection:(user/username = a)) & {named}:(!selection:(objectRef/namespace = b))"
+    assert kube == f"(sel:(verb = get) & {both})"
+    both = f"{named}:(!selection:(actor = a)) & {named}:(!selection:(request/namespace/path = b))"
+    assert vault == f"(sel:(request/operation = read) & {both})"
 
 
 def test_a_document_whose_schema_lacks_the_field_is_passed_over() -> None:
@@ -139,7 +140,7 @@ def test_the_order_of_files_does_not_matter() -> None:
         loaded = load_texts({names[0]: rule, names[1]: exception})
         assert not loaded.problems
         trees.append(shown(loaded.rules[0].detections[0].node))
-    assert trees[0] == trees[1] == "(sel:(verb = get) & !s:(user/username = a))"
+    assert trees[0] == trees[1] == "(sel:(verb = get) & F:(!s:(user/username = a)))"
 
 
 def test_a_filter_of_a_rule_that_was_refused_is_not_blamed() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vedette.cli import COMMANDS
+from vedette.escape import terminal
 
 _EXAMPLES = """\
 examples:
@@ -28,30 +29,52 @@ def build(command: str | None = None) -> argparse.ArgumentParser:
         usage="vedette COMMAND [options]",
         description=_EXAMPLES
         + "\nSecurity alerting for Kubernetes, Vault and SSH whose every rule is proven able to fire.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         epilog="exit codes: 0 nothing found, 1 findings, 2 error, 130 interrupted",
     )
     parser.add_argument("--version", action="store_true", help="print the version and end")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    parser.set_defaults(config=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="vedette")
     for name, help_text in COMMANDS.items():
-        added = commands.add_parser(
-            name, help=help_text, formatter_class=argparse.RawDescriptionHelpFormatter, description=""
-        )
+        added = commands.add_parser(name, help=help_text, formatter_class=_Formatter, description="")
         if command in (None, name):
             module = importlib.import_module(f"vedette.cli.{name}")
             added.description = f"{module.EXAMPLES}\n{help_text[0].upper()}{help_text[1:]}."
             module.add_arguments(added)
-            added.add_argument(
-                "--config",
-                metavar="FILE",
-                help="settings; else $VEDETTE_CONFIG, ./vedette.yaml, $XDG_CONFIG_HOME/vedette, /etc/vedette",
-            )
+            add_config(added)
     return parser
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """`--config`, for a command and for each of its verbs; a verb leaves alone what stood before it."""
+    verbs = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for verb in {id(one): one for action in verbs for one in action.choices.values()}.values():
+        add_config(verb)
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="settings; else $VEDETTE_CONFIG, ./vedette.yaml, $XDG_CONFIG_HOME/vedette, /etc/vedette",
+    )
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Examples as they are written, and room for long options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Parse and run; returns the exit code."""
     command = next((word for word in arguments if word in COMMANDS), None)
+    if command is None and arguments and not arguments[0].startswith("-"):
+        import difflib
+
+        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
+        print(f"vedette: no command is called {terminal(arguments[0], 40)!r}; {hint}", file=sys.stderr)
+        return 2
     parser = build(command or "")
     args = parser.parse_args(list(arguments))
     if args.version:

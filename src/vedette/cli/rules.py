@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vedette.rule import Rule
+    from collections.abc import Sequence
+
+    from vedette.rule import Needs, Rule
     from vedette.sigma import Loaded
 
 EXAMPLES = """\
@@ -103,13 +105,13 @@ def _show(args: argparse.Namespace) -> int:
         print(file.read_text("utf-8"), end="")
         return 0
     print(f"{rule.name}  {rule.severity}  {terminal(rule.title)}\n")
-    print(terminal_block(rule.description))
+    print(_wrapped(rule.description))
     sections = {
         "Documents": [
             *(f"{d.name}: {d.title}{'' if d.alerts else ' (read by a correlation only)'}" for d in rule.detections),
             *(f"{c.name}: {c.title}" for c in rule.correlations),
         ],
-        "Needs": [_need(need) for need in rule.needs],
+        "Needs": _needs(rule.needs),
         "Cannot see": list(rule.blind_spots),
         "Other sources": list(rule.second_sources),
         "False positives": list(rule.falsepositives),
@@ -121,26 +123,40 @@ def _show(args: argparse.Namespace) -> int:
         if lines:
             print(f"\n{heading}")
             for line in lines:
-                print(f"  - {terminal(line)}")
+                print(_wrapped(line, "  - ", "    "))
     return 0
 
 
-def terminal_block(text: str) -> str:
-    """A text of several lines, each cleaned."""
+def _wrapped(text: str, first: str = "", further: str = "") -> str:
+    """A text cleaned and broken to the terminal's width, a paragraph a line end."""
+    import textwrap
+
+    from vedette.cli.screen import terminal_width
     from vedette.escape import terminal
 
-    return "\n".join(terminal(line) for line in text.strip().splitlines())
+    width = min(terminal_width(sys.stdout), 100)
+    return "\n".join(
+        textwrap.fill(
+            terminal(line), width, initial_indent=first, subsequent_indent=further, break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.strip().splitlines()
+    )
 
 
-def _need(need: Any) -> str:
-    words = [need.format]
-    if need.level:
-        words.append(f"level {need.level}")
-    if need.stages:
-        words.append(f"stage {' or '.join(need.stages)}")
-    if need.fields:
-        words.append(f"fields {', '.join(need.fields)}")
-    return ": ".join((words[0], ", ".join(words[1:]))) if words[1:] else words[0]
+def _needs(needs: Sequence[Needs]) -> list[str]:
+    """A line for each log source: the highest level, any of the stages, all fields of the rule's documents."""
+    lines = []
+    for name in sorted({need.format for need in needs}):
+        own = [need for need in needs if need.format == name]
+        level = max((need.level for need in own), key=("", "Metadata", "Request", "RequestResponse").index)
+        stages = dict.fromkeys(stage for need in own for stage in need.stages)
+        fields = dict.fromkeys(field for need in own for field in need.fields)
+        parts = [f"level {level}"] if level else []
+        parts += [f"stage {' or '.join(stages)}"] if stages else []
+        parts += [f"fields {', '.join(fields)}"] if fields else []
+        lines.append(f"{name}: {', '.join(parts)}" if parts else name)
+    return lines
 
 
 def _test(args: argparse.Namespace) -> int:

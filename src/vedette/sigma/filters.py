@@ -101,7 +101,7 @@ class Applied:
                 # Innermost and flat: a detection may meet hundreds of filters, and depth costs every reader.
                 node = detection.node
                 before = node.nodes if isinstance(node, AllOf) and not node.name else (node,)
-                detections[name] = replace(detection, node=AllOf((*before, tree)))
+                detections[name] = replace(detection, node=AllOf((*before, AllOf((tree,), each.header.title))))
                 done += 1
         if names and not done:
             if each.lacking:
