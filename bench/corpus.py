@@ -286,13 +286,13 @@ def write(folder: Path, mix: Mix, cast: Cast, size: int, one_attack_in: int, ste
     """Write `size` bytes of `mix` into files of `folder`; returns the number of lines."""
     folder.mkdir(parents=True)
     clock, lines, written, number = Clock(step), 0, 0, 0
-    acts = mix.acts(one_attack_in)
+    acts, batch = mix.acts(one_attack_in), min(2_000, 1 + size // 100_000)
     while written < size:
         limit, here = min(FILE_SIZE, size - written), 0
         with (folder / f"{number:02d}.log").open("wb") as file:
             while here < limit:
                 texts = []
-                for _, act in zip(range(2_000), acts, strict=False):
+                for _, act in zip(range(batch), acts, strict=False):
                     drawn = cast.draw(clock.tick())
                     drawn["in_pid"] = f"[{drawn['pid']}]"
                     texts.append(act.dressed(drawn))

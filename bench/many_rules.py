@@ -57,6 +57,7 @@ class Writer:
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
+        self._seen: set[str] = set()
 
     def detection(self, kind: int) -> dict[str, Any]:
         """One of ten shapes."""
@@ -81,7 +82,7 @@ class Writer:
             {"selection": {**base, "userAgent|contains": rng.sample(AGENTS, 2)}, "condition": "selection"},
             {"selection": {"objectRef.resource": "pods", "objectRef.subresource": rng.choice(["exec", "attach", "proxy"]), "objectRef.namespace": namespace}, "said": {"requestURI|contains": rng.sample(URIS, 3)}, "condition": "selection and said"},
             {"selection": {"verb": ["create", "update", "patch"], "objectRef.resource": "pods", "objectRef.namespace": namespace}, "body": rng.choice(BODIES), "condition": "selection and body"},
-            {"selection": {"impersonatedUser.username|endswith": f"@{rng.choice(TEAMS)}.example.com"}, "condition": "selection"},
+            {"selection": {"impersonatedUser.username|endswith": f"@{rng.choice(TEAMS)}{rng.randint(1, 99)}.example.com"}, "condition": "selection"},
             {"selection": {"objectRef.resource": resource, "objectRef.namespace|startswith": namespace, "responseStatus.code": [401, 403]}, "condition": "selection"},
         ]  # fmt: skip
         return shapes[kind % len(shapes)]
@@ -89,6 +90,9 @@ class Writer:
     def rule(self, number: int) -> dict[str, Any]:
         """A whole rule."""
         detection = self.detection(number)
+        while str(detection) in self._seen:
+            detection = self.detection(number)
+        self._seen.add(str(detection))
         if number % 100 == 99:
             # Rare in real collections, and dear: nothing but a user agent.
             detection = {

@@ -48,7 +48,8 @@ def run(command: Command, *, keep: bool = False, watch: bool = False, good: Sequ
         process.stdout.close()
     if process.stderr:
         process.stderr.close()
-    if process.returncode not in good:
+    # A Python program that breaks also ends with 1, which else means that there were alerts.
+    if process.returncode not in good or b"Traceback (most recent call last)" in errors[0]:
         raise Failed(
             f"{' '.join(command)[:200]}: exit {process.returncode}: {errors[0].decode(errors='replace')[-400:]}"
         )

@@ -90,6 +90,8 @@ class Rewriter:
             values = [cidr for one in values for cidr in self._cidrs(str(one))]
         if "fieldref" in modifiers:
             values = [self._field(str(one)) for one in values]
+        if "all" in modifiers and len(values) == 1:
+            modifiers.remove("all")  # rsigma refuses it before a single value, which a list of the settings may hold
         return "|".join([name, *modifiers]), values if isinstance(value, list) or len(values) != 1 else values[0]
 
     def _field(self, name: str) -> str:
