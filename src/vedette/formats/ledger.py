@@ -33,8 +33,9 @@ class Ledger:
 
     def count(self, name: str, records: int) -> None:
         """So many events of format `name`."""
-        self.tally.records += records
-        self.tally.events[name] += records
+        if records:
+            self.tally.records += records
+            self.tally.events[name] += records
 
     def ignore(self, reason: str, records: int = 1) -> None:
         """Records that are understood, and none of ours."""

@@ -15,6 +15,7 @@ from vedette.formats.assembly import Assembly, may_go_on
 from vedette.formats.base import Format, Ignored, Projector, TextProjector, Unreadable
 from vedette.formats.document import decoded, encode
 from vedette.formats.ledger import Ledger
+from vedette.formats.location import spans
 from vedette.formats.reasons import why_not
 from vedette.formats.wrapping import Fragment, Inner, Skip, container_line, elements, unwrap
 
@@ -26,6 +27,7 @@ BLANK = b" \t\r\n\v\f\x1e"
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_PREFIX = 4096
 _GUESSED = 1 << 20
+_LONG_TEXT = 1 << 20
 _SHOWN = 1 << 16
 """Bytes that are kept of a line too long."""
 _JSON_BEGINS = re.compile(rb'[{]\s*"|[{]\s*\Z')
@@ -218,6 +220,9 @@ class Lines:
 
     def _hard(self, raw: bytes, depth: int) -> None:
         """What the quick decoder refuses: several values, the begin of one, an odd one, or no JSON at all."""
+        if len(raw) > _LONG_TEXT:
+            self._hard_and_long(raw, depth)
+            return
         assembly, fault = Assembly(), ""
         values: list[bytes] = []
         try:
@@ -241,6 +246,22 @@ class Lines:
             self._ledger.refuse("cut off", raw, self._line)
         elif not values:
             self._ledger.ignore("empty list")
+
+    def _hard_and_long(self, raw: bytes, depth: int) -> None:
+        """As `_hard`, without a look at every token; the begin of a pretty-printed record is never so long."""
+        if raw[:1] == b"{":
+            self._odd(raw, depth)
+            return
+        done = 1
+        for start, end in spans(raw, 1):
+            between = raw[done:start].strip(BLANK + b",")
+            if between:
+                self._ledger.refuse("not JSON", between, self._line)
+            self._take(raw[start:end], depth + 1)
+            done = end
+        rest = raw[done:].strip(BLANK + b",")
+        if rest != b"]":
+            self._ledger.refuse("cut off", rest, self._line)
 
     def _odd(self, raw: bytes, depth: int) -> None:
         """One JSON object that only the patient decoder can read: lone surrogates, a nesting thousands deep."""
@@ -339,7 +360,7 @@ class Lines:
             self._ledger.ignore("klog line")
             return
         other = ""
-        for name, projector in self._texts.items():
+        for name, projector in self._texts.items() if len(raw) < _LONG_TEXT else ():
             try:
                 record = projector.record(raw)
             except Ignored as reason:

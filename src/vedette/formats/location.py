@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-_TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*+"|[\[{]+|[\]}]+', re.DOTALL)
 
 
 class ChunkLines:
@@ -63,20 +63,28 @@ class ChunkLines:
 def values(chunk: bytes) -> list[tuple[int, int, int]]:
     """Start, end and line of each JSON object in a text of objects, however they stand on lines."""
     found: list[tuple[int, int, int]] = []
-    depth = start = line = counted = 0
-    for token in _TOKEN.finditer(chunk):
-        mark = token[0]
-        if mark in b"[{":
-            if not depth:
-                start = token.start()
-                line += chunk.count(b"\n", counted, start)
-                counted = start
-            depth += 1
-        elif mark in b"]}":
-            depth -= 1
-            if not depth:
-                found.append((start, token.end(), line))
+    line = counted = 0
+    for start, end in spans(chunk):
+        line += chunk.count(b"\n", counted, start)
+        counted = start
+        found.append((start, end, line))
     return found
+
+
+def spans(text: bytes, outer: int = 0) -> Iterator[tuple[int, int]]:
+    """Start and end of each JSON object or list that stands within `outer` others; an open one at the end has none."""
+    depth = start = 0
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        size = len(mark)
+        if mark[0] in b"[{":
+            if depth <= outer < depth + size:
+                start = token.start() + outer - depth
+            depth += size
+        elif mark[0] in b"]}":
+            if depth - size <= outer < depth:
+                yield start, token.start() + depth - outer
+            depth -= size
 
 
 def _is_object(chunk: bytes, start: int, end: int) -> bool:
