@@ -24,8 +24,6 @@ sys.path.insert(0, str(ROOT))
 from oracles import rsigma as oracle  # noqa: E402
 
 NO_DUCKDB = "duckdb is not installed (VEDETTE_DUCKDB_PYTHON=a python that has duckdb and PyYAML)"
-    "duckdb is not installed (pip install -r bench/requirements.txt, or VEDETTE_DUCKDB_PYTHON=a python that has it)"
-)
 NO_RSIGMA = "rsigma is not installed (cargo install --locked rsigma, or VEDETTE_RSIGMA=its path)"
 RAW_NAMES = {"clientIPs": "sourceIPs", "objectAfter": "responseObject"}
 """Fields that vedette derives -> what comes nearest to them in the record, for an engine that reads the record only."""
