@@ -120,7 +120,7 @@ def test_case_wildcards_numbers_and_all() -> None:
     assert _judge(_is("tags", "a", "b", every=True), {"tags": ["a"]}) is False
     assert _judge(Test(path("code"), Op.GT, (400,)), {"code": 403}) is True
     assert _judge(Test(path("code"), Op.GT, (400,)), {"code": "x"}) is False
-    assert _judge(Test(path("", ), Op.KEYWORD, (text("raw"),)), {}) is True
+    assert _judge(Test(path(""), Op.KEYWORD, (text("raw"),)), {}) is True
 
 
 def test_lone_surrogate_is_searched_without_a_crash() -> None:
@@ -142,7 +142,9 @@ def test_de_morgan(left: Node, right: Node, event: Event) -> None:
 @given(nodes, events())
 def test_knowing_more_never_turns_a_certain_verdict(node: Node, event: Event) -> None:
     """A verdict given while the body was unknown still stands once there is a body (monotony)."""
-    blind = replace(event, fields={k: v for k, v in event.fields.items() if k != "body"}, unknown=event.unknown | {"body"})
+    blind = replace(
+        event, fields={k: v for k, v in event.fields.items() if k != "body"}, unknown=event.unknown | {"body"}
+    )
     before = evaluator(node)(Whole(blind))
     after = evaluator(node)(Whole(event))
     assert before is None or before is after

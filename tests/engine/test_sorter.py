@@ -13,7 +13,9 @@ from vedette.engine.sorter import Sorter
 
 def _sightings(number: int) -> list[Sighting]:
     draw = random.Random(7)
-    return [Sighting(0, f"{draw.random()}", True, "fire", draw.randrange(1000), group=("ü", "\x1b")) for _ in range(number)]
+    return [
+        Sighting(0, f"{draw.random()}", True, "fire", draw.randrange(1000), group=("ü", "\x1b")) for _ in range(number)
+    ]
 
 
 @pytest.mark.parametrize("number", [0, 1, 10, 11, 1000])

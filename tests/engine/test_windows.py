@@ -46,7 +46,9 @@ times = st.lists(st.integers(0, 200), max_size=40).map(sorted)
 def test_distinct_values_against_a_plain_count(seconds: list[int], values: list[str]) -> None:
     """An act meets the correlation exactly when the 60 s that end with it hold more than 5 distinct values."""
     pairs = list(zip(seconds, values, strict=False))
-    acts = [Sighting(0, str(n), True, "fire", t * SECOND, windows=((0, ("me",), (v,)),)) for n, (t, v) in enumerate(pairs)]
+    acts = [
+        Sighting(0, str(n), True, "fire", t * SECOND, windows=((0, ("me",), (v,)),)) for n, (t, v) in enumerate(pairs)
+    ]
     reached = {one.last.act for one in _fed(_correlation(CorrelationType.VALUE_COUNT), acts)}
     for number, (time, _) in enumerate(pairs):
         within = {v for t, v in pairs[: number + 1] if time - t < 60}
@@ -84,7 +86,9 @@ def test_temporal_wants_all_in_any_order_and_ordered_in_theirs() -> None:
     assert len(_fed(_correlation(CorrelationType.TEMPORAL, names), near, names)) == 1
     assert _fed(_correlation(CorrelationType.TEMPORAL, names), far, names) == []
     assert _fed(_correlation(CorrelationType.TEMPORAL_ORDERED, names), near, names) == []
-    ordered = _fed(_correlation(CorrelationType.TEMPORAL_ORDERED, names), [_act(0), _act(5), _act(9, detection=1)], names)
+    ordered = _fed(
+        _correlation(CorrelationType.TEMPORAL_ORDERED, names), [_act(0), _act(5), _act(9, detection=1)], names
+    )
     assert [(one.first, one.acts) for one in ordered] == [(5 * SECOND, 2)]
 
 

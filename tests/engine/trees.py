@@ -84,7 +84,9 @@ _fields = st.sampled_from(
 def tests_(draw: Any, fields: st.SearchStrategy[str] = _fields) -> Test:
     """One test."""
     where = path(draw(fields))
-    op = draw(st.sampled_from([Op.EQUALS, Op.EQUALS, Op.EQUALS, Op.REGEX, Op.INNET, Op.EXISTS, Op.SUBSETOF, Op.FIELDREF]))
+    op = draw(
+        st.sampled_from([Op.EQUALS, Op.EQUALS, Op.EQUALS, Op.REGEX, Op.INNET, Op.EXISTS, Op.SUBSETOF, Op.FIELDREF])
+    )
     cased = draw(st.booleans())
     if op is Op.EXISTS:
         return Test(where, op, (draw(st.booleans()),))

@@ -9,7 +9,10 @@ Read first: scan.py.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+
+TYPE_CHECKING = False  # typing itself would cost as much as all else here
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS = {
     "scan": "find every alert in log files",

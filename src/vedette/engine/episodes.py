@@ -1,4 +1,4 @@
-"""Episodes: matches in time order become alerts, one for each rule, severity, outcome and group until it falls quiet."""
+"""Episodes: matches in time order become alerts, one a rule, severity, outcome and group until it falls quiet."""
 
 from __future__ import annotations
 

@@ -169,6 +169,8 @@ def _test(test: Test) -> Evaluate:
 
 def _compare(test: Test) -> Evaluate:
     steps = test.path.steps
+    if test.op is Op.EQUALS and not test.every and len(test.values) > 1 and (plain := _plain_texts(test)):
+        return _among(steps, plain, test.cased)
     each = [(value is None, comparison(test, value)) for value in test.values]
     combine = conjunction if test.every else disjunction
     if not each:
@@ -179,6 +181,25 @@ def _compare(test: Test) -> Evaluate:
     def evaluate(scope: Scope) -> Verdict:
         items, complete = scope.values(steps)
         return combine([_met(items, complete, null, compare) for null, compare in each])
+
+    return evaluate
+
+
+def _plain_texts(test: Test) -> frozenset[str]:
+    """The values as texts where none has a wildcard or is something else; else none."""
+    texts = [value.plain for value in test.values if isinstance(value, Text)]
+    plain = frozenset(text if test.cased else text.lower() for text in texts if text is not None)
+    return plain if len(texts) == len(test.values) and None not in texts else frozenset()
+
+
+def _among(steps: tuple[Step, ...], plain: frozenset[str], cased: bool) -> Evaluate:
+    def evaluate(scope: Scope) -> Verdict:
+        items, complete = scope.values(steps)
+        for item in items:
+            text = shown(item)
+            if text is not None and (text if cased else text.lower()) in plain:
+                return True
+        return False if complete else None
 
     return evaluate
 

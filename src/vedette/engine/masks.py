@@ -10,13 +10,10 @@ then is an event decoded whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from vedette.engine.compare import Verdict
-from vedette.engine.evaluate import Evaluate, evaluator, quantified
-from vedette.event import Step, Values, walk
-from vedette.rule import AllOf, AnyOf, Block, Detection, FieldPath, Node, Not, Quantifier, Test
+from vedette.engine.partial import Partial, Proof, proof, split
+from vedette.rule import AllOf, AnyOf, Block, Detection, FieldPath, Node, Not, Test
 from vedette.schema import Field, Schema
 
 _REMEMBERED = 1 << 15
@@ -37,67 +34,6 @@ class Projector(Protocol):
     @property
     def constants(self) -> Mapping[str, object]:
         """What the expressions name besides."""
-
-
-@dataclass(slots=True)
-class Partial:
-    """An event of which only some hot fields are known."""
-
-    schema: Schema
-    known: dict[str, object] = field(default_factory=dict)
-    raw: bytes | None = None
-
-    def values(self, steps: tuple[Step, ...]) -> Values:
-        """The items of a known field; of any other field: nothing, and not complete."""
-        name, rest = split(steps)
-        if name in self.known:
-            return self._items(self.known[name], rest)
-        derived = self.schema.find(name)
-        if derived is not None and derived.glance is not None and all(one in self.known for one in derived.by):
-            found = derived.glance(*(self.known[one] for one in derived.by))
-            if name == derived.name and not rest:
-                return found
-            # Where the field is certainly absent, so is all that lies beneath it.
-            return Values((), complete=found.complete and not found.items)
-        if derived is not None and derived.within in self.known:
-            items, complete = self._items(self.known[derived.within], rest)
-            # A list within a list of one, and never empty where that is not, is that list.
-            if complete and len(items) == 1:
-                return Values(items, complete=True)
-        return Values((), complete=False)
-
-    def _items(self, value: object, rest: tuple[Step, ...]) -> Values:
-        if value is None:
-            return Values((), complete=True)
-        if value in ("", ()):
-            # A format may take an empty text for an absent one.
-            return Values((), complete=False)
-        return Values(walk(value, rest), complete=True)
-
-    def block(self, steps: tuple[Step, ...], quantifier: Quantifier, body: Evaluate) -> Verdict:
-        """As for a whole event; a list known to lie within another may be judged by that one."""
-        items, complete = self.values(steps)
-        if complete or items:
-            return quantified(items, complete, quantifier, body, None)
-        name, rest = split(steps)
-        derived = self.schema.fields.get(name)
-        if derived is None or derived.within not in self.known or rest:
-            return None
-        items, complete = self._items(self.known[derived.within], rest)
-        verdict = quantified(items, complete, quantifier, body, None) if items else None
-        # All of the larger list: so all of the smaller. None of the larger: none of the smaller.
-        certain = quantifier is not Quantifier.ANY
-        return verdict if verdict is certain else None
-
-
-def split(steps: tuple[Step, ...]) -> tuple[str, tuple[Step, ...]]:
-    """The dotted name of the leading keys, and the steps from the first index on."""
-    keys: list[str] = []
-    for at, step in enumerate(steps):
-        if isinstance(step, int):
-            return ".".join(keys), steps[at:]
-        keys.append(step)
-    return ".".join(keys), ()
 
 
 def mentioned(node: Node) -> Iterable[FieldPath]:
@@ -152,18 +88,10 @@ class Masks:
         self.schema = schema
         self.everything = (1 << len(detections)) - 1
         self.hot = hot_fields(detections, schema)
-        self._evaluators = [evaluator(detection.node) for detection in detections]
-        self._names = [
-            {path_name for path in mentioned(d.node) for path_name in self._known_by(path)} for d in detections
-        ]
+        self._detections = tuple(detections)
         self.groups = self._grouped()
-        self.memos = [_Memo(self._compute(group)) for group in self.groups]
-        self.joint = _Memo(self._compute(tuple(one.name for one in self.hot)))
-
-    def _known_by(self, path: FieldPath) -> Iterable[str]:
-        name = split(path.steps)[0]
-        found = self.schema.find(name)
-        return () if found is None else (name, found.within, *found.by)
+        self.memos = [_Memo(self._group_mask(group)) for group in self.groups]
+        self.joint = _Memo(self._joint_mask())
 
     def _grouped(self) -> tuple[tuple[str, ...], ...]:
         hot = {one.name for one in self.hot}
@@ -171,19 +99,44 @@ class Masks:
         groups = [tuple(name for name in group if name in hot) for group in wanted]
         return tuple(group for group in groups if group)
 
-    def _compute(self, group: tuple[str, ...]) -> Callable[[Any], int]:
-        """The function from a group's values to its mask. Detections that name none of the group stay standing."""
-        concerned = [
-            (1 << bit, self._evaluators[bit]) for bit, names in enumerate(self._names) if not names.isdisjoint(group)
-        ]
-        untouched = self.everything & ~sum(bit for bit, _ in concerned)
+    def _refutations(self, group: tuple[str, ...]) -> list[tuple[int, Proof]]:
+        """(bit, what refutes the detection) for those that the fields of `group` can refute at all."""
+
+        def knowable(path: FieldPath) -> bool:
+            name = split(path.steps)[0]
+            found = self.schema.find(name)
+            if found is None:
+                return False
+            return name in group or found.within in group or (bool(found.by) and set(found.by) <= set(group))
+
+        proofs = [(1 << bit, proof(one.node, False, knowable)) for bit, one in enumerate(self._detections)]
+        return [(bit, refuted) for bit, refuted in proofs if refuted is not None]
+
+    def _group_mask(self, group: tuple[str, ...]) -> Callable[[Any], int]:
+        """The function from a group's values to its mask."""
+        refutations = self._refutations(group)
 
         def compute(values: Any) -> int:
             known = Partial(self.schema, dict(zip(group, values if len(group) > 1 else (values,), strict=True)))
-            mask = untouched
-            for bit, evaluate in concerned:
-                if evaluate(known) is not False:
-                    mask |= bit
+            mask = self.everything
+            for bit, refuted in refutations:
+                if refuted(known):
+                    mask ^= bit
+            return mask
+
+        return compute
+
+    def _joint_mask(self) -> Callable[[Any], int]:
+        """The function from (mask so far, values of all hot fields) to the mask that is left."""
+        group = tuple(one.name for one in self.hot)
+        refutations = self._refutations(group)
+
+        def compute(key: Any) -> int:
+            mask: int = key[0]
+            known = Partial(self.schema, dict(zip(group, key[1:], strict=True)))
+            for bit, refuted in refutations:
+                if mask & bit and refuted(known):
+                    mask ^= bit
             return mask
 
         return compute
@@ -208,7 +161,7 @@ class Masks:
             *(f"        {variable} = {value}" for variable, value in projector.bindings.items()),
             f"        mask = {' & '.join(terms) or self.everything}",
             "        if mask:",
-            f"            mask &= joint[{every}]" if self.hot else "            pass",
+            f"            mask = joint[mask, {every}]" if self.hot else "            pass",
             "            if mask:",
             "                found.append((i, mask))",
             "    return found",

@@ -11,7 +11,7 @@ _BLOCK = 1 << 20
 
 
 class Broken(Exception):
-    """Compressed data that ends badly; `str()` says how. Also given as a last block, so that a thread may pass it on."""
+    """Compressed data that ends badly; `str()` says how. Also given as a last block: a thread may pass it on."""
 
 
 Block = bytes | Broken

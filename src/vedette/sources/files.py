@@ -13,8 +13,8 @@ from pathlib import Path
 from vedette.sources.ahead import ahead
 from vedette.sources.compressed import Block, Broken, gzip_blocks, zstd_blocks
 
-CHUNK = 1 << 20
-"""Bytes read at once."""
+CHUNK = 1 << 18
+"""Bytes read at once: small enough that the allocator keeps the memory and the cache the text."""
 LONGEST_LINE = 128 << 20
 """A line longer than this is cut to its first `_HEAD` bytes, which then counts as one unreadable record."""
 _HEAD = 1 << 16
@@ -133,7 +133,7 @@ def ranges(file: File, index: int) -> list[Range]:
 def chunks(file: File, part: Range) -> Iterator[bytes]:
     """The range's bytes as chunks of whole lines; the last chunk may lack its line end.
 
-    Raises OSError where reading fails and Broken where compressed data ends badly; all lines before that have been given.
+    Raises OSError where reading fails and Broken where compressed data ends badly; all lines before were given.
     """
     return whole_lines(_blocks(file, part))
 
