@@ -93,7 +93,7 @@ class Reader:
         """How many lines a plain chunk has, or None when its records and lines are not one to one.
 
         Counting line ends would cost a third of the time that decoding takes, so it is done for the first chunk, for
-        small ones and now and then; else a line is taken for a record, and `ChunkLines` makes sure before it places one.
+        small ones, and now and then. Else a line is taken for a record; `ChunkLines` makes sure before it places one.
         """
         large = len(chunk) > _SMALL and chunk[-2:] != b"\n\n"
         if large and not self._careful and self._chunks > 1 and self._chunks % _EVERY:
