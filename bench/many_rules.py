@@ -18,9 +18,9 @@ READS = ["get", "list", "watch"]
 RESOURCES = """pods deployments daemonsets statefulsets cronjobs jobs services ingresses networkpolicies secrets configmaps
  serviceaccounts roles rolebindings clusterroles clusterrolebindings nodes persistentvolumes persistentvolumeclaims events
  mutatingwebhookconfigurations validatingwebhookconfigurations certificatesigningrequests customresourcedefinitions
- apiservices storageclasses resourcequotas limitranges poddisruptionbudgets priorityclasses""".split()  # noqa: SIM905
+ apiservices storageclasses resourcequotas limitranges poddisruptionbudgets priorityclasses""".split()
 GROUPS = {"deployments": "apps", "daemonsets": "apps", "cronjobs": "batch", "roles": "rbac.authorization.k8s.io"}
-TEAMS = "payments ledger search identity billing checkout fraud media mobile partners reports staging sandbox legacy".split()  # noqa: SIM905
+TEAMS = "payments ledger search identity billing checkout fraud media mobile partners reports staging sandbox legacy".split()
 AGENTS = [
     "kube-hunter",
     "trufflehog",

@@ -75,7 +75,7 @@ def load_rules(
 
 
 def usable_rules(loaded: sigma.Loaded, only: Sequence[str] = ()) -> tuple[Rule, ...]:
-    """The rules that can work, `only` those named where any is. Raises Wrong for a rule with errors or an unknown name."""
+    """The rules that can work, `only` those named where any is. Raises Wrong for a bad rule or an unknown name."""
     errors = [problem for problem in loaded.problems if problem.error]
     if errors:
         raise Wrong(errors)

@@ -120,7 +120,7 @@ def run_cases(rule: Rule, rules_under: RulesUnder, cases: Iterable[Case] | None 
 
 
 def settings_for(case: Case) -> settings_room.Settings:
-    """The settings that `case` runs under: those of its folder or of the pack, its own piece laid over. Raises BadCase."""
+    """The settings that `case` runs under: its folder's or the pack's, its own piece laid over. Raises BadCase."""
     places = (case.file.parent / SETTINGS.name, case.file.parent.parent / SETTINGS.name)
     base = next((place for place in places if place.is_file()), SETTINGS)
     try:

@@ -60,7 +60,7 @@ class Event:
     later: dict[str, Derive] = field(default_factory=dict)
     """Derived fields that cost something, made when first asked for; fields with the same function come together."""
     settles: str = ""
-    """The key of an earlier act of unknown outcome that this event settles (Vault: the accessor of an unwrapped token)."""
+    """The key of an earlier act of unknown outcome that this event settles (Vault: an unwrapped token's accessor)."""
     awaits: str = ""
     """The key under which a later act may settle this one (Vault: wrap_info.wrapped_accessor)."""
     via: str = ""

@@ -140,7 +140,7 @@ class Quantifier(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`field[any]: {...}`: the same element must meet the whole body. A value that is no list counts as a list of one."""
+    """`field[any]: {...}`: the same element must meet the whole body. A value that is no list is a list of one."""
 
     path: FieldPath
     quantifier: Quantifier
@@ -194,7 +194,7 @@ STANDARD: Mapping[Outcome, Reaction] = {
 }
 """`vedette: {outcomes: standard}`: rules.md's reading of outcomes."""
 
-PLAIN: Mapping[Outcome, Reaction] = {outcome: Reaction.FIRE for outcome in Outcome}
+PLAIN: Mapping[Outcome, Reaction] = dict.fromkeys(Outcome, Reaction.FIRE)
 """A rule that says nothing of outcomes (any Sigma rule from elsewhere) fires on what it matches."""
 
 

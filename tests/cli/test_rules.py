@@ -85,7 +85,10 @@ def test_a_rule_without_proof_is_refused_unless_asked(tmp_path: Path) -> None:
     refused = vedette("scan", "--rules", tmp_path / "mine", LOGS)
     assert refused.returncode == 2
     assert b"rule.yml" in refused.stderr
-    assert vedette("scan", "-q", "--unproven", "--rules", tmp_path / "mine", "--rule", "mine", LOGS).returncode in (0, 1)
+    assert vedette("scan", "-q", "--unproven", "--rules", tmp_path / "mine", "--rule", "mine", LOGS).returncode in (
+        0,
+        1,
+    )
 
 
 def test_explain_names_the_clause_and_the_value() -> None:

@@ -16,8 +16,8 @@ from tests.scans import LOGS, ROOT, SETTINGS
 
 GOOD = next(line for line in (LOGS / "kube-audit.jsonl").read_bytes().splitlines(keepends=True) if b'"get"' in line)
 ALERT_KEYS = (
-    "id rule title severity outcome first_seen last_seen count actor address object source file line runbook_url".split()
-)
+    "id rule title severity outcome first_seen last_seen count actor address object source file line runbook_url"
+).split()
 
 
 def vedette(*arguments: str | Path, data: bytes = b"", cwd: Path = ROOT) -> subprocess.CompletedProcess[bytes]:
@@ -201,7 +201,7 @@ def test_a_file_that_grows_while_it_is_read_is_named(monkeypatch: pytest.MonkeyP
 
 
 def test_hostile_text_reaches_the_terminal_escaped(tmp_path: Path) -> None:
-    """Escape sequences, bidirectional marks and line ends in log fields are shown, not obeyed; JSON keeps them as data."""
+    """Escape sequences, bidirectional marks and line ends in log fields are shown, not obeyed; JSON keeps them."""
     evil = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\n\x9b31m"
     event = json.loads(next(x for x in (LOGS / "kube-audit.jsonl").read_bytes().splitlines() if b'"code":101' in x))
     event["user"]["username"] = evil

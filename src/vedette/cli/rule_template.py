@@ -1,4 +1,4 @@
-"""What `vedette rules new` writes: a small rule that works, with a firing and a quiet event, to be changed from there."""
+"""What `vedette rules new` writes: a small rule that works, with a firing and a quiet event, to begin from."""
 
 from __future__ import annotations
 

@@ -137,7 +137,11 @@ def _wrapped(text: str, first: str = "", further: str = "") -> str:
     width = min(terminal_width(sys.stdout), 100)
     return "\n".join(
         textwrap.fill(
-            terminal(line), width, initial_indent=first, subsequent_indent=further, break_long_words=False,
+            terminal(line),
+            width,
+            initial_indent=first,
+            subsequent_indent=further,
+            break_long_words=False,
             break_on_hyphens=False,
         )
         for line in text.strip().splitlines()

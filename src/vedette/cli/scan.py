@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Paths, what to look for, and how to show it."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, globs, or - for standard input")
     parser.add_argument("--rule", action="append", default=[], metavar="RULE", help="only this rule (may be repeated)")
-    parser.add_argument("--rules", action="append", default=[], metavar="PATH", help="further Sigma rules, file or folder")
+    parser.add_argument(
+        "--rules", action="append", default=[], metavar="PATH", help="further Sigma rules, file or folder"
+    )
     parser.add_argument("--unproven", action="store_true", help="take further rules that come without example events")
     parser.add_argument("--severity", choices=SEVERITIES, default="info", help="only alerts at least this loud")
     parser.add_argument("--since", metavar="TIME", help="only acts from then on: 2h, 3d, or 2026-11-23T06:00:00Z")
@@ -130,7 +132,8 @@ def _say_summary(scan: ScanRun, seconds: float) -> None:
     print("vedette: " + " + ".join(parts), file=sys.stderr)
     print(f"vedette: {events:,} events = {matched:,} matched + {events - matched:,} unmatched", file=sys.stderr)
     if tally.oddly_typed or tally.duplicate_keys:
-        odd = f"{tally.oddly_typed:,} events with a field of another type, {tally.duplicate_keys:,} records with repeated keys"
+        odd = f"{tally.oddly_typed:,} events with a field of another type"
+        odd += f", {tally.duplicate_keys:,} records with repeated keys"
         print(f"vedette: odd, but read: {odd}", file=sys.stderr)
     if not tally.balanced() or matched > events:
         print("vedette: these sums do not agree, which is a fault of vedette: please report it", file=sys.stderr)
