@@ -90,6 +90,8 @@ def ordinary(event: Record) -> tuple[str, float]:
     if OUTSIDE.search(" ".join(event["sourceIPs"])) or name == "root-admin" or code in {401, 403}:
         return "", 0
     kinds: Sequence[tuple[str, float, Callable[[], bool]]] = (
+        # The server's own roles are written when it starts, which the recordings begin with and a day's log seldom has.
+        ("start", 0.1, lambda: ref.get("apiGroup") == "rbac.authorization.k8s.io" and name.startswith("system:")),
         ("lease", 20, lambda: name.startswith("system:node:") and ref.get("resource") == "leases"),
         ("kubelet", 14, lambda: name.startswith("system:node:")),
         ("probe", 6, lambda: name == "system:anonymous"),

@@ -77,6 +77,8 @@ class KubeAudit:
         # Few rules look at bodies, and only once the cheaper part of them holds.
         request: Derive = partial(_read_request, record, "requestObject" in unknown)
         became: Derive = partial(_read_object, record, frozenset(unknown), code)
+        # Wanted to name an episode, that is after a match.
+        digest: Derive = partial(_digest_rules, record, code)
         return Event(
             format="kube_audit",
             raw=raw,
@@ -86,7 +88,7 @@ class KubeAudit:
             outcome=outcome,
             fields=fields,
             unknown=unknown,
-            later=dict.fromkeys(_FROM_REQUEST, request) | dict.fromkeys(_FROM_OBJECT, became),
+            later={**dict.fromkeys(_FROM_REQUEST, request), "objectAfter": became, "rulesDigest": digest},
             via=via,
         )
 
@@ -209,7 +211,6 @@ def _read_uri(record: Mapping[str, object], fields: dict[str, object], unknown: 
 
 
 _FROM_REQUEST = ("requestText", "auditFlags")
-_FROM_OBJECT = ("objectAfter", "rulesDigest")
 
 
 def _read_request(record: Mapping[str, object], unseen: bool) -> tuple[Mapping[str, object], Iterable[str]]:
@@ -227,8 +228,12 @@ def _read_object(
     became = after(record, _text(record, "verb"), _part(record, "objectRef"), code)
     if became.value is None:
         return {}, became.unknown
-    fields = {"objectAfter": became.value, "rulesDigest": rules_digest(became.value)}
     if any(record.get(key) is not None and key in unseen for key in ("requestObject", "responseObject")):
         # Something was cut out of what it was taken from.
-        return fields, {*became.unknown, "objectAfter"}
-    return fields, became.unknown
+        return {"objectAfter": became.value}, {*became.unknown, "objectAfter"}
+    return {"objectAfter": became.value}, became.unknown
+
+
+def _digest_rules(record: Mapping[str, object], code: int | None) -> tuple[Mapping[str, object], Iterable[str]]:
+    became = after(record, _text(record, "verb"), _part(record, "objectRef"), code)
+    return ({} if became.value is None else {"rulesDigest": rules_digest(became.value)}), ()
