@@ -20,7 +20,7 @@ _FIELDS = (
     Field("responseStatus.code", FieldType.NUMBER, "", hot=True),
     Field("flag", FieldType.BOOL, "", hot=True),
 )
-_PROJECTOR = StructProjector(
+_PROJECTOR: Any = StructProjector(
     Projection("test", _FIELDS), {"verb": FieldType.TEXT, "user": FieldType.OBJECT}, frozenset({"objectRef"})
 )
 

@@ -47,8 +47,6 @@ def _arguments(body: object) -> Iterator[tuple[str, str]]:
 
 def _configured(text: str) -> Iterator[tuple[str, str]]:
     """The audit flags among `apiServer.extraArgs`: a list of name and value since v1beta4, a map before."""
-    if "audit" not in text:
-        return
     # Rare, and slow to import.
     import yaml
 

@@ -9,7 +9,7 @@ from vedette.schema import Field, FieldType, Schema
 
 _T, _N, _B, _L, _O = FieldType.TEXT, FieldType.NUMBER, FieldType.BOOL, FieldType.TEXTS, FieldType.OBJECT
 
-_LOGIN = re.compile(r"(auth/.+)/(?:login(?:/[^/]+)?|oidc/callback|callback)")
+_LOGIN = re.compile(r"(auth/.+?)/(?:login(?:/[^/]+)?|oidc/callback|callback)")
 """Paths that tell who somebody is; the mount may have slashes of its own."""
 
 _NO_LOGIN = frozenset({"help", "list", "delete"})
