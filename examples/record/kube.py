@@ -126,32 +126,7 @@ class Cluster:
             self.root.call(
                 "POST", f"{CORE}/namespaces/{namespace}/serviceaccounts", thing("ServiceAccount", name, namespace)
             )
-        read_secrets = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}]
-        self.root.call("POST", f"{RBAC}/clusterroles", rbac("ClusterRole", "secret-reader", rules=read_secrets))
-        patch_secrets = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch"]}]
-        self.root.call(
-            "POST", f"{RBAC}/namespaces/vault/roles", rbac("Role", "secret-labeller", "vault", rules=patch_secrets)
-        )
-        me, devs = subject("User", "me@example.org"), subject("Group", "oidc:devs")
-        for made in (
-            binding("owner", "cluster-admin", me, subject("Group", "kubeadm:cluster-admins")),
-            binding("ci", "cluster-admin", subject("ServiceAccount", "deployer", "ci")),
-            binding("prometheus", "view", subject("ServiceAccount", "prometheus", "monitoring")),
-            binding("prometheus-metrics", "system:monitoring", subject("ServiceAccount", "prometheus", "monitoring")),
-            binding("traefik", "secret-reader", subject("ServiceAccount", "traefik", "traefik")),
-            binding(
-                "external-secrets", "secret-reader", subject("ServiceAccount", "external-secrets", "external-secrets")
-            ),
-            binding("devs", "view", devs),
-        ):
-            self.root.call("POST", f"{RBAC}/clusterrolebindings", made)
-        for namespace, made in (
-            ("web", binding("devs", "admin", devs, namespace="web")),
-            ("dbaas", binding("devs", "edit", devs, namespace="dbaas")),
-            ("vault", binding("vault", "admin", subject("ServiceAccount", "vault", "vault"), namespace="vault")),
-            ("vault", binding("labeller", "secret-labeller", devs, namespace="vault", role_kind="Role")),
-        ):
-            self.root.call("POST", f"{RBAC}/namespaces/{namespace}/rolebindings", made)
+        self._bind()
         for name, caller in self.nodes.items():
             self.root.call("POST", f"{CORE}/nodes", thing("Node", name))
             status = {
@@ -182,6 +157,35 @@ class Cluster:
         self.traefik = self.account("traefik", "traefik", "10.10.2.21", "traefik/v3.1.4 (linux/amd64)")
         self.prometheus = self.account("monitoring", "prometheus", "10.10.5.5", "prometheus/v2.54.1")
         self.ci = self.account("ci", "deployer", "10.10.3.7", TERRAFORM)
+
+    def _bind(self) -> None:
+        """Who may do what."""
+        read_secrets = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}]
+        self.root.call("POST", f"{RBAC}/clusterroles", rbac("ClusterRole", "secret-reader", rules=read_secrets))
+        patch_secrets = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch"]}]
+        self.root.call(
+            "POST", f"{RBAC}/namespaces/vault/roles", rbac("Role", "secret-labeller", "vault", rules=patch_secrets)
+        )
+        me, devs = subject("User", "me@example.org"), subject("Group", "oidc:devs")
+        for made in (
+            binding("owner", "cluster-admin", me, subject("Group", "kubeadm:cluster-admins")),
+            binding("ci", "cluster-admin", subject("ServiceAccount", "deployer", "ci")),
+            binding("prometheus", "view", subject("ServiceAccount", "prometheus", "monitoring")),
+            binding("prometheus-metrics", "system:monitoring", subject("ServiceAccount", "prometheus", "monitoring")),
+            binding("traefik", "secret-reader", subject("ServiceAccount", "traefik", "traefik")),
+            binding(
+                "external-secrets", "secret-reader", subject("ServiceAccount", "external-secrets", "external-secrets")
+            ),
+            binding("devs", "view", devs),
+        ):
+            self.root.call("POST", f"{RBAC}/clusterrolebindings", made)
+        for namespace, made in (
+            ("web", binding("devs", "admin", devs, namespace="web")),
+            ("dbaas", binding("devs", "edit", devs, namespace="dbaas")),
+            ("vault", binding("vault", "admin", subject("ServiceAccount", "vault", "vault"), namespace="vault")),
+            ("vault", binding("labeller", "secret-labeller", devs, namespace="vault", role_kind="Role")),
+        ):
+            self.root.call("POST", f"{RBAC}/namespaces/{namespace}/rolebindings", made)
 
     def _run(self, namespace: str, name: str, node: str) -> None:
         container = {"name": "app", "ready": True, "started": True, "image": "busybox", "imageID": "busybox", "restartCount": 0,

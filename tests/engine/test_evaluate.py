@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from vedette.event import Event, Outcome
 from vedette.rule import AllOf, AnyOf, Block, Node, Not, Op, Quantifier, Test
 
 
-def _judge(node: Node, fields: dict[str, object], unknown: tuple[str, ...] = ()) -> bool | None:
+def _judge(node: Node, fields: dict[str, Any], unknown: tuple[str, ...] = ()) -> bool | None:
     event = Event("toy", b'{"raw": "Text"}', 0, "a", True, Outcome.DONE, fields, set(unknown))
     return evaluator(node)(Whole(event))
 

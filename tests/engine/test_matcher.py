@@ -11,8 +11,8 @@ from vedette.rule import STANDARD, Op, Test
 
 
 def _event(unknown: frozenset[str] = frozenset(), outcome: Outcome = Outcome.DONE) -> Event:
-    fields = {"actor": "eve", "note": "vault", **({} if unknown else {"body": {"kind": "secrets"}})}
-    return Event("toy", b"{}", 0, "act", True, outcome, fields, unknown)
+    fields: dict[str, object] = {"actor": "eve", "note": "vault", **({} if unknown else {"body": {"kind": "secrets"}})}
+    return Event("toy", b"{}", 0, "act", True, outcome, fields, set(unknown))
 
 
 def _matcher() -> Matcher:

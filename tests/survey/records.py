@@ -88,7 +88,13 @@ def vault(name: str, operation: str, path: str, *, address: str = "10.0.20.50", 
 
 def login(user: str, address: str, event: str = "accepted") -> Event:
     """An sshd line."""
-    fields = {"program": "sshd", "event": event, "method": "publickey", "user": user, "address": address}
+    fields: dict[str, object] = {
+        "program": "sshd",
+        "event": event,
+        "method": "publickey",
+        "user": user,
+        "address": address,
+    }
     return Event("sshd", b"", 1_795_000_000_000_000_000, f"{next(_number)}", True, Outcome.DONE, fields)
 
 

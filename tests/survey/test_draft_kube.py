@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vedette.settings.written import Automation
@@ -9,7 +11,7 @@ from vedette.settings.written import Automation
 from .records import accepted, checked, kube, loaded, vault
 
 TRAEFIK = "system:serviceaccount:traefik:traefik"
-KUBECTL = {"userAgent": "kubectl/v1.34.1 (linux/amd64)"}
+KUBECTL: dict[str, Any] = {"userAgent": "kubectl/v1.34.1 (linux/amd64)"}
 
 
 def automation(text: str) -> list[Automation]:
@@ -101,7 +103,7 @@ def test_evictions_count_and_dry_runs_do_not() -> None:
     """An eviction deletes its pod; a dry run deletes nothing."""
     evicted = [kube(TRAEFIK, "create", f"web/pods/p-{n}/eviction") for n in range(6)]
     assert "up to 6 in a minute" in checked(evicted)
-    more = {"level": "Request", "requestObject": {"kind": "DeleteOptions", "dryRun": ["All"]}}
+    more: dict[str, Any] = {"level": "Request", "requestObject": {"kind": "DeleteOptions", "dryRun": ["All"]}}
     tried = [kube(TRAEFIK, "delete", f"web/pods/p-{n}", **more) for n in range(6)]
     assert "K5:" not in checked(tried)
 
@@ -164,7 +166,7 @@ def test_namespaces_whose_secrets_are_read_are_listed_by_count() -> None:
 def test_a_proxy_acts_for_others_with_addresses_in_front() -> None:
     """An identity that impersonates and lists addresses is proposed with where it came from."""
     proxy = "system:serviceaccount:pinniped-concierge:impersonation-proxy"
-    more = {"impersonatedUser": {"username": "me"}, "sourceIPs": ["192.168.1.5", "10.10.0.7"]}
+    more: dict[str, Any] = {"impersonatedUser": {"username": "me"}, "sourceIPs": ["192.168.1.5", "10.10.0.7"]}
     text = checked([kube(proxy, "get", "a/pods/b", **more)])
     assert f"#   {proxy} for me: 1 request, in front: 192.168.1.5" in text
     (entry,) = loaded(accepted(text)).trusted_proxies

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,7 @@ HOSTILE = [
 def everything_by(name: str) -> list[Event]:
     """Events of each format in which every free text is `name`."""
     account = f"system:serviceaccount:{name}"
+    extras: tuple[dict[str, Any], ...] = ({}, {"impersonatedUser": {"username": name}}, {})
     events = [
         kube(user, verb, where, second=second, sourceIPs=["10.0.20.10", "10.0.20.11"], **more)
         for user in (name, account, f"system:node:{name}")
@@ -56,7 +58,7 @@ def everything_by(name: str) -> list[Event]:
             (4, "deletecollection", "a/pods"),
             (5, "get", "web/secrets/x"),
         )
-        for more in ({}, {"impersonatedUser": {"username": name}}, {})
+        for more in extras
     ]
     placed = Event(
         "kube_audit",
