@@ -90,8 +90,9 @@ def ordinary(event: Record) -> tuple[str, float]:
     if OUTSIDE.search(" ".join(event["sourceIPs"])) or name == "root-admin" or code in {401, 403}:
         return "", 0
     kinds: Sequence[tuple[str, float, Callable[[], bool]]] = (
-        # The server's own roles are written when it starts, which the recordings begin with and a day's log seldom has.
-        ("start", 0.1, lambda: ref.get("apiGroup") == "rbac.authorization.k8s.io" and name.startswith("system:")),
+        # The recording begins with a cluster's first start; later, roles and kube-system's settings change rarely.
+        ("rbac", 0.05, lambda: ref.get("apiGroup") == "rbac.authorization.k8s.io" and verb not in {"get", "list", "watch"}),
+        ("settings", 0.05, lambda: ref.get("resource") == "configmaps" and ref.get("namespace") == "kube-system" and verb != "get"),
         ("lease", 20, lambda: name.startswith("system:node:") and ref.get("resource") == "leases"),
         ("kubelet", 14, lambda: name.startswith("system:node:")),
         ("probe", 6, lambda: name == "system:anonymous"),
