@@ -9,6 +9,7 @@ then is an event decoded whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -144,28 +145,46 @@ class Masks:
     def finder(self, projector: Projector) -> Callable[[Sequence[Any]], list[tuple[int, int]]]:
         """The compiled loop: projected records -> (index, mask) of those that some detection may meet.
 
-        The source is assembled from names and constants of the schema alone; no text of a rule or a log enters it.
+        The groups are asked in the schema's order and the first whose mask leaves nothing ends the matter: hashing a
+        text costs more than anything else here. The source is assembled from names and constants of the schema alone;
+        no text of a rule or a log enters it.
         """
-        space: dict[str, Any] = dict(projector.constants)
-        expressions = projector.expressions
-        terms = []
+        space: dict[str, Any] = {**projector.constants, "joint": self.joint, "everything": self.everything}
+        expressions, bindings = projector.expressions, projector.bindings
+        body = ["mask = everything"]
+        bound: set[str] = set()
+
+        def ask(memo: str, names: Sequence[str], first: str = "") -> None:
+            wanted = [variable for variable in bindings if any(_uses(expressions[name], variable) for name in names)]
+            for variable in [one for one in bindings if any(_uses(bindings[w], one) for w in wanted) or one in wanted]:
+                if variable not in bound:
+                    bound.add(variable)
+                    body.append(f"{variable} = {bindings[variable]}")
+            key = ", ".join([*([first] if first else []), *(expressions[name] for name in names)])
+            body.append(f"mask {'=' if first else '&='} {memo}[{key}]")
+            body.append("if not mask: continue")
+
         for number, group in enumerate(self.groups):
             space[f"memo{number}"] = self.memos[number]
-            terms.append(f"memo{number}[{', '.join(expressions[name] for name in group)}]")
-        space["joint"] = self.joint
-        every = ", ".join(expressions[one.name] for one in self.hot)
-        lines = [
-            "def find(records):",
-            "    found = []",
-            "    for i, e in enumerate(records):",
-            *(f"        {variable} = {value}" for variable, value in projector.bindings.items()),
-            f"        mask = {' & '.join(terms) or self.everything}",
-            "        if mask:",
-            f"            mask = joint[mask, {every}]" if self.hot else "            pass",
-            "            if mask:",
-            "                found.append((i, mask))",
-            "    return found",
-        ]
-        exec("\n".join(lines), space)
+            ask(f"memo{number}", group)
+        if self.hot:
+            ask("joint", [one.name for one in self.hot], "mask")
+        indented = "".join(f"        {line}\n" for line in body)
+        source = (
+            "def find(records):\n"
+            "    found = []\n"
+            "    for i, e in enumerate(records):\n"
+            f"{indented}"
+            "        found.append((i, mask))\n"
+            "    return found\n"
+        )
+        exec(source, space)
         find: Callable[[Sequence[Any]], list[tuple[int, int]]] = space["find"]
         return find
+
+
+def _uses(expression: str, variable: str) -> bool:
+    return variable in _NAMES.findall(expression)
+
+
+_NAMES = re.compile(r"[A-Za-z_]\w*")

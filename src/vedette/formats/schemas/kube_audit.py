@@ -162,9 +162,10 @@ SCHEMA = Schema(
     fields={field.name: field for field in (*_EVENT, *_USER, *_OBJECT, *_ANSWER, *_DERIVED)},
     aliases={"actor": "user.username", "namespace": "objectRef.namespace"},
     groups=(
+        ("sourceIPs",),
+        ("impersonatedUser.username",),
         ("verb", "objectRef.resource", "objectRef.subresource"),
         ("user.username",),
-        ("sourceIPs",),
     ),
 )
 """The schema of `kube_audit`."""
