@@ -29,14 +29,36 @@ class ChunkLines:
         self._records = records
         self._counted = counted
         self._lines = lines
+        self._plain: Sequence[bytes] = ()
         self._spots: Sequence[tuple[int, int, int]] = ()
 
     def __call__(self, index: int) -> tuple[bytes, int]:
         """The bytes of record `index`, and its line."""
+        if not self._plain and not self._spots:
+            self._plain = self._records_as_lines()
+        if self._plain:
+            return self._plain[index], self._base + index
         if not self._spots:
             self._spots = self._find()
         start, end, line = self._spots[index]
         return self._chunk[start:end].strip(), self._base + line
+
+    def _records_as_lines(self) -> Sequence[bytes]:
+        """The chunk's lines where each is, byte for byte, one record, as in nearly every file; else nothing.
+
+        A record cannot end on a line and another begin on the next without a `}` before and a `{` behind the line end,
+        and within a record these two never stand so: if all lines are like this, each holds at least one whole record.
+        """
+        if self._lines is not None:
+            return ()
+        lines = self._chunk.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        if len(lines) != self._records or not all(line and line[0] == 123 and line[-1] == 125 for line in lines):
+            return ()
+        if self._counted is not None:
+            self._counted(len(lines))
+        return lines
 
     def _find(self) -> Sequence[tuple[int, int, int]]:
         chunk = self._chunk
@@ -88,9 +110,6 @@ def spans(text: bytes, outer: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def _is_object(chunk: bytes, start: int, end: int) -> bool:
-    # A record cannot end on a line and another begin on the next without a `}` before and a `{` behind the line end,
-    # and within a record these two never stand so: if all lines are like this, each holds at least one whole record.
-    if chunk[start] == 123 and chunk[end - 1] == 125:
-        return True
+    # As in `_records_as_lines`, but with blanks around it.
     line = chunk[start:end].strip()
     return line[:1] == b"{" and line[-1:] == b"}"
