@@ -17,7 +17,7 @@ run: .venv/run.done ## the main job: every alert in the recorded examples
 	if [ $$code -ne 1 ]; then exit $$code; fi
 
 test: .venv/dev.done ## every test that a fresh machine can run
-	.venv/bin/python -m pytest -n $(WORKERS) -q -ra
+	.venv/bin/python -m pytest -n $(WORKERS) -ra
 
 check: .venv/dev.done ## lint, format, types, import contract, printed docs, changelog
 	.venv/bin/ruff check .
