@@ -11,6 +11,7 @@ from tests.formats.reading import kube, line
 from vedette.event import Event, Outcome
 from vedette.formats.base import TrustedProxy, Unreadable
 from vedette.formats.kube_audit import KubeAudit
+from vedette.formats.reader import Reader
 from vedette.network import Networks
 
 _READ = 1_795_415_929_629_535_000
@@ -311,7 +312,14 @@ def test_what_was_cut_out_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     "record",
-    [{}, {"kind": "Event"}, {"auditID": "a", "stage": "b"}, {"kind": "Event", "apiVersion": "events.k8s.io/v1"}],
+    [
+        {},
+        {"kind": "Event"},
+        {"auditID": "a", "stage": "b"},
+        {"kind": "Event", "apiVersion": "events.k8s.io/v1"},
+        {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": []},
+        {"kind": "Policy", "apiVersion": "audit.k8s.io/v1", "rules": []},
+    ],
 )
 def test_another_record_is_refused(record: dict[str, Any]) -> None:
     """What lacks an event's keys is no event, be it JSON."""
@@ -333,3 +341,16 @@ def test_an_oddly_typed_field_costs_nothing_else(key: str, odd: object) -> None:
 def test_an_event_without_kind_is_read() -> None:
     """Items cut out of an EventList carry neither kind nor apiVersion."""
     assert read(kind=None, apiVersion=None).text("actor") == "me@example.org"
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_event_list_is_read_as_its_events(indent: int | None) -> None:
+    """What an audit webhook sends has the API version of an event: each of its items is a record, and it is none."""
+    items = [
+        {key: value for key, value in kube(auditID=name).items() if key not in ("kind", "apiVersion")}
+        for name in ("one", "two")
+    ]
+    body = {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items}
+    reader = Reader({"kube_audit": KubeAudit()}, {})
+    batches = [*reader.feed(json.dumps(body, indent=indent).encode() + b"\n"), *reader.finish()]
+    assert sum(len(batch.records) for batch in batches) == reader.tally.events["kube_audit"] == reader.tally.records == 2

@@ -35,8 +35,10 @@ class KubeAudit:
         self._proxies = tuple(trusted_proxies)
 
     def recognises(self, parts: Mapping[str, Raw]) -> bool:
-        """True by the keys that every event has, or else by the API version that it names."""
-        return self.keys <= parts.keys() or bytes(parts.get("apiVersion", b"")).startswith(b'"audit.k8s.io/')
+        """True by the keys that every event has, or else by the kind and API version that it names."""
+        # The version alone would take an EventList, which has the same, for one event.
+        named = bytes(parts.get("apiVersion", b"")).startswith(b'"audit.k8s.io/')
+        return self.keys <= parts.keys() or (named and bytes(parts.get("kind", b"")) == b'"Event"')
 
     def projector(self, projection: Projection) -> StructProjector:
         """A decoder of just the projected fields."""
@@ -47,9 +49,8 @@ class KubeAudit:
         return decoded(raw, lambda document: self._event(raw, document))
 
     def _event(self, raw: bytes, document: Document) -> Event:
-        if not (
-            self.keys <= document.fields.keys() or _text(document.fields, "apiVersion").startswith("audit.k8s.io/")
-        ):
+        named = _text(document.fields, "apiVersion").startswith("audit.k8s.io/")
+        if not (self.keys <= document.fields.keys() or (named and _text(document.fields, "kind") == "Event")):
             raise Unreadable("unknown shape")
         record = {key: value for key, value in document.fields.items() if key not in _DERIVED}
         for key in ("objectRef", "user", "impersonatedUser"):
