@@ -13,7 +13,7 @@ from vedette.formats.base import Batch, Format, Projector, Tally
 from vedette.formats.reader import Reader
 from vedette.schema import Projection
 
-NOW = 1_795_000_000
+NOW = 1_795_500_000
 """A moment in November 2026, for stamps without a year."""
 
 

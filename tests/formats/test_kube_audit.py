@@ -353,4 +353,6 @@ def test_an_event_list_is_read_as_its_events(indent: int | None) -> None:
     body = {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items}
     reader = Reader({"kube_audit": KubeAudit()}, {})
     batches = [*reader.feed(json.dumps(body, indent=indent).encode() + b"\n"), *reader.finish()]
-    assert sum(len(batch.records) for batch in batches) == reader.tally.events["kube_audit"] == reader.tally.records == 2
+    assert (
+        sum(len(batch.records) for batch in batches) == reader.tally.events["kube_audit"] == reader.tally.records == 2
+    )

@@ -78,6 +78,8 @@ class Assembly:
                 base = 1 if self._list else 0
                 continue
             if idle:
+                if mark is not None and mark not in _OPEN:
+                    raise Unreadable("not JSON")
                 self._line, start, idle = line, position - len(token[0].lstrip()), False
             self._step(mark)
             if len(self._stack) == base:
@@ -126,8 +128,6 @@ class Assembly:
             del self._stack[-1]
             self._after = ord("v")
         else:
-            if not self._stack:
-                raise Unreadable("not JSON")
             self._after = mark[0]
 
 

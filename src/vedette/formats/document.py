@@ -24,6 +24,8 @@ Made = TypeVar("Made")
 
 DEPTH = 100
 """What is nested deeper is cut out where Python cannot follow; no rule looks there."""
+_SURELY_FLAT = 300
+"""So many brackets cannot nest deeper than Python can follow, whatever they hold."""
 LONG = 4 << 20
 """Bytes from which a record's top-level values are decoded one by one, the longest left out."""
 TOO_LONG = 64 << 20
@@ -66,7 +68,7 @@ def parse(raw: bytes) -> Document:
     value = _decode(raw)
     if not isinstance(value, dict):
         raise Unreadable("unknown shape")
-    if raw.count(b"{") + raw.count(b"[") > DEPTH and _deeper(value):
+    if raw.count(b"{") + raw.count(b"[") > _SURELY_FLAT and _deeper(value):
         # The decoder goes deeper than what walks through the document later could.
         raise RecursionError
     return Document(value, frozenset())

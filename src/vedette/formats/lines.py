@@ -387,9 +387,11 @@ class Lines:
             if parts is not None and (self._recognised(parts) or unwrap(parts) is not None):
                 self._object(tail, parts, depth + 1)
                 return True
-        prefix = raw[:first].rstrip()
-        if prefix.endswith(b":") or (sure and prefix.count(b" ") < 4):
-            self._take(raw[first:], depth + 1)
+        tail, prefix = raw[first:], raw[:first].rstrip()
+        broken = prefix.endswith(b":") and parts_of(tail) is None
+        if broken or (sure and prefix.count(b" ") < 4):
+            # Meant to be a record, so what is wrong with it should be said.
+            self._take(tail, depth + 1)
             return True
         return False
 

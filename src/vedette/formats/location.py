@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 
 _TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*+"|[\[{]+|[\]}]+', re.DOTALL)
 
@@ -54,7 +55,7 @@ class ChunkLines:
         lines = self._chunk.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        if len(lines) != self._records or not all(line and line[0] == 123 and line[-1] == 125 for line in lines):
+        if len(lines) != self._records or not _each_an_object(lines):
             return ()
         if self._counted is not None:
             self._counted(len(lines))
@@ -80,6 +81,16 @@ class ChunkLines:
         if len(spots) == self._records and all(_is_object(chunk, start, end) for start, end, _ in spots):
             return spots
         return values(chunk)
+
+
+def _each_an_object(lines: Sequence[bytes]) -> bool:
+    try:
+        return set(map(_FIRST, lines)) == {123} and set(map(_LAST, lines)) == {125}
+    except IndexError:
+        return False  # an empty line
+
+
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
 
 
 def values(chunk: bytes) -> list[tuple[int, int, int]]:

@@ -151,8 +151,9 @@ def _carrier(parts: Parts) -> Inner | None:
 def _journal(parts: Parts) -> Inner | None:
     """An entry of the journal that is not sshd's: perhaps a server that writes its audit log to standard output."""
     raw = parts["MESSAGE"]
-    if _opens(raw, b'"') and _text(raw).lstrip().startswith("{"):
-        return _carried(raw)
+    text = _text(raw) if _opens(raw, b'"') else ""
+    if text.lstrip().startswith("{") and ('"auditID"' in text or '"request"' in text):
+        return (text.encode(),)
     return Skip("another program")
 
 

@@ -163,8 +163,7 @@ SCHEMA = Schema(
     aliases={"actor": "user.username", "namespace": "objectRef.namespace"},
     groups=(
         ("sourceIPs",),
-        ("impersonatedUser.username",),
-        ("verb", "objectRef.resource", "objectRef.subresource"),
+        ("verb", "objectRef.resource", "objectRef.subresource", "impersonatedUser.username"),
         ("user.username",),
     ),
 )
