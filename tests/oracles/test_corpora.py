@@ -133,13 +133,13 @@ def check_patterns(patterns: Sequence[str], folder: Path) -> int:
     refused = {problem.file for problem in loaded.problems if problem.error}
     assert len(loaded.rules) + len(refused) == len(patterns)
     slow = []
-    for rule in loaded.rules:
-        judge = evaluator(rule.detections[0].node)
+    for taken in loaded.rules:
+        judge = evaluator(taken.detections[0].node)
         for text in ATTACKS:
             began = time.process_time()
             judge(whole({"userAgent": text}))
             if time.process_time() - began > SLOWEST:
-                slow.append(rule.title)
+                slow.append(taken.title)
     assert slow == []
     return len(loaded.rules)
 
