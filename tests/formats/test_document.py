@@ -125,7 +125,7 @@ def test_a_number_beyond_any_type_costs_no_record(number: bytes) -> None:
     assert json.loads(encode(parse(b'{"a":' + number + b"}"))) == {"a": value}
 
 
-@pytest.mark.parametrize("depth", [150, 1000, 9999, 100_000])
+@pytest.mark.parametrize("depth", [400, 1000, 9999, 100_000])
 def test_a_deep_nesting_costs_only_itself(depth: int) -> None:
     """What nests deeper than any rule looks is cut out and named; the rest of the record is read."""
     raw = b'{"verb":"patch","requestObject":{"x":' + b"[" * depth + b"]" * depth + b',"rules":[1]},"stage":"s"}'

@@ -96,20 +96,20 @@ def test_a_corrupt_gzip_gives_as_much_as_zlib_does(tmp_path: Path) -> None:
     """Bytes overwritten in the middle: the fast library keeps some lines back, none may be lost."""
     import zlib
 
-    noise = b"".join(os.urandom(20).hex().encode() + b"\n" for _ in range(50_000))
+    noise = b"".join(os.urandom(20).hex().encode() + b"\n" for _ in range(20_000))
     packed = bytearray(gzip.compress(noise))
     packed[len(packed) // 2 : len(packed) // 2 + 64] = b"\xff" * 64
     (tmp_path / "bad").write_bytes(packed)
     plain, decoder = b"", zlib.decompressobj(wbits=31)
     try:
-        for at in range(0, len(packed), 64):
-            plain += decoder.decompress(bytes(packed[at : at + 64]))
+        for at in range(len(packed)):
+            plain += decoder.decompress(bytes(packed[at : at + 1]))
     except zlib.error:
         pass
     given: list[bytes] = []
     with pytest.raises(Broken):
         given.extend(chunks(describe(str(tmp_path / "bad")), Range(0, 0)))
-    assert len(b"".join(given)) >= len(plain) - 64 * 1040
+    assert b"".join(given) == plain
 
 
 def test_an_endless_line_costs_itself_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

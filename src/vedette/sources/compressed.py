@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from collections.abc import Iterator
+from typing import Protocol
 
 _READ = 1 << 17
 _BLOCK = 1 << 20
@@ -48,9 +50,11 @@ def _zlib_blocks(descriptor: int, skip: int) -> Iterator[Block]:
         if not data:
             yield Broken("the gzip data is cut off")
             return
+        before = member.copy()
         try:
             block = member.decompress(data, _BLOCK)
         except zlib.error as error:
+            yield _until_fault(before, data)[skip:]
             yield Broken(f"the gzip data is corrupt ({error})")
             return
         pending = member.unconsumed_tail
@@ -68,6 +72,22 @@ def _zlib_blocks(descriptor: int, skip: int) -> Iterator[Block]:
         kept, skip = block[skip:], max(0, skip - len(block))
         if kept:
             yield kept
+
+
+def _until_fault(member: Decompressor, data: bytes) -> bytes:
+    """What zlib makes of `data` byte by byte before it refuses: of a whole block with a fault in it, it gives nothing."""
+    given: list[bytes] = []
+    with contextlib.suppress(zlib.error):
+        for at in range(len(data)):
+            given.append(member.decompress(data[at : at + 1]))
+    return b"".join(given)
+
+
+class Decompressor(Protocol):
+    """What `zlib.decompressobj` gives; its type has no public name."""
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """Further plain bytes."""
 
 
 def zstd_blocks(descriptor: int) -> Iterator[Block]:
