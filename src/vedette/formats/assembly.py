@@ -52,6 +52,11 @@ class Assembly:
         """Where the unfinished value begins."""
         return self._line
 
+    @property
+    def indented(self) -> bool:
+        """True when what is inside the unfinished value is indented, so that nothing in it begins a line."""
+        return len(self._held) > 1 and self._held[1][:1] in (b" ", b"\t")
+
     def expects_record(self) -> bool:
         """True where a list at the top goes on with an element."""
         return self._list and len(self._stack) == 1 and self._after != ord("v")

@@ -170,7 +170,7 @@ class Lines:
     def _object(self, raw: bytes, parts: Mapping[str, Raw], depth: int) -> None:
         name = self._recognised(parts)
         if name:
-            self._record(name, raw)
+            self._record(name, raw, depth)
             return
         try:
             inner = unwrap(parts)
@@ -181,14 +181,14 @@ class Lines:
         except _UNDECODABLE:
             self._ledger.refuse("unknown shape", raw, self._line)
 
-    def _record(self, name: str, raw: bytes) -> None:
+    def _record(self, name: str, raw: bytes, depth: int) -> None:
         """A record whose shape is that of format `name`."""
         try:
             record = self._projectors[name].record(raw)
         except Ignored as reason:
             self._ledger.ignore(str(reason))
-        except Unreadable as reason:
-            self._ledger.refuse(str(reason), raw, self._line)
+        except Unreadable:
+            self._odd(raw, depth)
         else:
             self.format = name
             self._ledger.accept(name, record, raw, self._line)
@@ -290,7 +290,7 @@ class Lines:
                 assembly.took_record(comma=bare.endswith(b","))
                 self._object(bare.removesuffix(b","), parts, 1)
                 return
-        elif self._stands_alone(line):
+        elif self._stands_alone(line) or (line[:1] == b"{" and assembly.indented):
             self._give_up("cut off")
             self._line = here
             self._whole_line(line)
