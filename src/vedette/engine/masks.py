@@ -151,7 +151,7 @@ class Masks:
         """
         space: dict[str, Any] = {**projector.constants, "joint": self.joint, "everything": self.everything}
         expressions, bindings = projector.expressions, projector.bindings
-        body = ["mask = everything"]
+        body: list[str] = []
         bound: set[str] = set()
 
         def ask(memo: str, names: Sequence[str], first: str = "") -> None:
@@ -161,14 +161,16 @@ class Masks:
                     bound.add(variable)
                     body.append(f"{variable} = {bindings[variable]}")
             key = ", ".join([*([first] if first else []), *(expressions[name] for name in names)])
-            body.append(f"mask {'=' if first else '&='} {memo}[{key}]")
+            body.append(f"mask {'&=' if body and not first else '='} {memo}[{key}]")
             body.append("if not mask: continue")
 
         for number, group in enumerate(self.groups):
             space[f"memo{number}"] = self.memos[number]
             ask(f"memo{number}", group)
         if self.hot:
-            ask("joint", [one.name for one in self.hot], "mask")
+            ask("joint", [one.name for one in self.hot], "mask" if self.groups else "everything")
+        if not body:
+            body.append("mask = everything")
         indented = "".join(f"        {line}\n" for line in body)
         source = (
             "def find(records):\n"

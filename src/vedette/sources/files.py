@@ -13,8 +13,9 @@ from pathlib import Path
 from vedette.sources.ahead import ahead
 from vedette.sources.compressed import Block, Broken, gzip_blocks, zstd_blocks
 
-CHUNK = 1 << 18
-"""Bytes read at once: small enough that the allocator keeps the memory and the cache the text."""
+CHUNK = (1 << 17) - 4096
+"""Bytes read at once: so few that the allocator keeps the memory (it maps and unmaps 128 KB and more anew each time,
+which costs more than reading) and the text is still in the cache when it is decoded."""
 LONGEST_LINE = 128 << 20
 """A line longer than this is cut to its first `_HEAD` bytes, which then counts as one unreadable record."""
 _HEAD = 1 << 16
