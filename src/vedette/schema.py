@@ -42,6 +42,8 @@ class Field:
     hot: bool = False
     """True: a TEXT, NUMBER, BOOL, ADDRESS, TEXTS or ADDRESSES field with few distinct values in a day's log,
     decoded for every event and remembered by value. Never a derived field."""
+    warm: bool = False
+    """True: a field as a hot one but with many values, decoded for every event only where a rule needs it."""
     derived: bool = False
     """True: computed by the format from others, not in the record itself."""
     partial: bool = False

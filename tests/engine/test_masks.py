@@ -15,7 +15,7 @@ from vedette.event import Event
 from vedette.rule import AllOf, Block, Node, Not, Op, Quantifier, Test
 
 PROJECTOR = SimpleNamespace(
-    bindings={}, expressions={"verb": "e.verb", "user.name": "e.user", "ips": "e.ips"}, constants={}
+    bindings={}, expressions={"verb": "e.verb", "user.name": "e.user", "ips": "e.ips", "note": "e.note"}, constants={}
 )
 
 
@@ -23,7 +23,10 @@ def _projected(event: Event) -> Any:
     fields: Any = event.fields
     ips = fields.get("ips")
     return SimpleNamespace(
-        verb=fields.get("verb"), user=(fields.get("user") or {}).get("name"), ips=None if ips is None else tuple(ips)
+        verb=fields.get("verb"),
+        note=fields.get("note"),
+        user=(fields.get("user") or {}).get("name"),
+        ips=None if ips is None else tuple(ips),
     )
 
 
@@ -69,3 +72,13 @@ def _network() -> Any:
     from tests.engine.trees import NETWORKS
 
     return NETWORKS
+
+
+def test_a_rule_on_a_warm_field_alone_spares_the_whole_event() -> None:
+    """A user agent has too many values to be hot, but a rule on nothing else must not make every event a candidate."""
+    only = Masks([detection(Test(path("note"), Op.EQUALS, (text("curl"),)))], SCHEMA)
+    assert [one.name for one in only.projected] == ["note"]
+    find = only.finder(PROJECTOR)
+    assert find([SimpleNamespace(note="kubectl"), SimpleNamespace(note="curl")]) == [(1, 1)]
+    both = AllOf((Test(path("note"), Op.EQUALS, (text("curl"),)), Test(path("verb"), Op.EQUALS, (text("get"),))))
+    assert [one.name for one in Masks([detection(both)], SCHEMA).projected] == ["verb"]

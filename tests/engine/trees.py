@@ -51,7 +51,7 @@ SCHEMA = Schema(
             Field("letter", FieldType.TEXT, "Of verb.", derived=True, by=("verb",), glance=_first_letter),
             Field("made", FieldType.OBJECT, "Of get.", derived=True, partial=True, by=("verb",), glance=_made),
             Field("body", FieldType.OBJECT, "Anything.", partial=True),
-            Field("note", FieldType.TEXT, "A word, not hot."),
+            Field("note", FieldType.TEXT, "A word, not hot.", warm=True),
         )
     },
     groups=(("verb",), ("user.name", "ips")),

@@ -90,7 +90,10 @@ class Masks:
         self.everything = (1 << len(detections)) - 1
         self.hot = hot_fields(detections, schema)
         self._detections = tuple(detections)
-        self.groups = self._grouped()
+        warm = self._warm_fields()
+        self.projected = (*self.hot, *warm)
+        """What must be decoded for every event."""
+        self.groups = (*self._grouped(), *((one.name,) for one in warm))
         self.memos = [_Memo(self._group_mask(group)) for group in self.groups]
         self.joint = _Memo(self._joint_mask())
 
@@ -99,6 +102,17 @@ class Masks:
         wanted = self.schema.groups or tuple((name,) for name in hot)
         groups = [tuple(name for name in group if name in hot) for group in wanted]
         return tuple(group for group in groups if group)
+
+    def _warm_fields(self) -> tuple[Field, ...]:
+        """The warm fields of the detections that no hot field can refute: without them every event were a candidate."""
+        refuted = {bit for bit, _ in self._refutations(tuple(one.name for one in self.hot))}
+        names = {
+            split(path.steps)[0]
+            for bit, one in enumerate(self._detections)
+            if 1 << bit not in refuted
+            for path in mentioned(one.node)
+        }
+        return tuple(one for one in self.schema.fields.values() if one.warm and one.name in names)
 
     def _refutations(self, group: tuple[str, ...]) -> list[tuple[int, Proof]]:
         """(bit, what refutes the detection) for those that the fields of `group` can refute at all."""
@@ -153,6 +167,7 @@ class Masks:
         expressions, bindings = projector.expressions, projector.bindings
         body: list[str] = []
         bound: set[str] = set()
+        asked: list[str] = []
 
         def ask(memo: str, names: Sequence[str], first: str = "") -> None:
             wanted = [variable for variable in bindings if any(_uses(expressions[name], variable) for name in names)]
@@ -161,7 +176,8 @@ class Masks:
                     bound.add(variable)
                     body.append(f"{variable} = {bindings[variable]}")
             key = ", ".join([*([first] if first else []), *(expressions[name] for name in names)])
-            body.append(f"mask {'&=' if body and not first else '='} {memo}[{key}]")
+            body.append(f"mask {'&=' if asked and not first else '='} {memo}[{key}]")
+            asked.append(memo)
             body.append("if not mask: continue")
 
         for number, group in enumerate(self.groups):

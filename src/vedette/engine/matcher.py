@@ -34,7 +34,7 @@ class Matcher:
         self.detections = tuple(detections)
         only = [detection for _, detection in detections]
         self.masks = Masks(only, schema)
-        self.projection = Projection(schema.format, self.masks.hot)
+        self.projection = Projection(schema.format, self.masks.projected)
         self._evaluators = [evaluator(detection.node) for detection in only]
         self._windows = [_windows(detection, correlations) for detection in only]
         self._find: Callable[[Sequence[Any]], list[tuple[int, int]]] | None = None

@@ -28,9 +28,9 @@ _EVENT = (
     Field("level", _T, "Metadata, Request or RequestResponse: how much the audit policy lets be written.", hot=True),
     Field("auditID", _T, "The request's id, the same at each stage; a client may choose it (header Audit-ID)."),
     Field("stage", _T, "RequestReceived, ResponseStarted, ResponseComplete or Panic.", hot=True),
-    Field("requestURI", _T, "Path and query as the client sent them, percent-encoding kept."),
+    Field("requestURI", _T, "Path and query as the client sent them, percent-encoding kept.", warm=True),
     Field("verb", _T, "The API verb, or the HTTP method in lower case for a URL that is no resource.", hot=True),
-    Field("userAgent", _T, "What the client says it is; free to forge."),
+    Field("userAgent", _T, "What the client says it is; free to forge.", warm=True),
     Field(
         "sourceIPs",
         FieldType.ADDRESSES,
@@ -45,7 +45,7 @@ _EVENT = (
 _USER = (
     Field("user.username", _T, "Who authenticated; absent after a 401.", hot=True),
     Field("user.uid", _T, "The user's id as the authenticator gives it."),
-    Field("user.groups", _L, "The groups the authenticator gives."),
+    Field("user.groups", _L, "The groups the authenticator gives.", warm=True),
     Field("user.extra", _O, "Further words of the authenticator, lists of texts by key."),
     Field("impersonatedUser.username", _T, "Whom the user acts as (header Impersonate-User).", hot=True),
     Field("impersonatedUser.uid", _T, "The impersonated user's id."),
@@ -66,6 +66,7 @@ _OBJECT = (
         "objectRef.name",
         _T,
         "The object's name; absent for list, deletecollection and a create that names it in the body.",
+        warm=True,
     ),
     Field("objectRef.uid", _T, "The object's uid, where the server knew it."),
     Field("objectRef.apiGroup", _T, "The API group; absent for the core group.", hot=True),

@@ -63,7 +63,7 @@ _ENTRY = (
 _AUTH = (
     Field("auth.accessor", _T, "The HMAC of the caller's token accessor; absent where no valid token was shown."),
     Field("auth.client_token", _T, "The HMAC of the caller's token."),
-    Field("auth.display_name", _T, "The caller's display name; anybody who may create tokens chooses it."),
+    Field("auth.display_name", _T, "The caller's display name; anybody who may create tokens chooses it.", warm=True),
     Field("auth.entity_id", _T, "The caller's identity entity; absent for root and its children.", hot=True),
     Field("auth.policies", _L, "The caller's policies, in clear.", hot=True),
     Field("auth.token_policies", _L, "Those of them that come with the token."),
