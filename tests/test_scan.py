@@ -40,6 +40,12 @@ def test_workers_change_nothing(reference: list[dict[str, object]], monkeypatch:
     assert matches(FILES, jobs=3) == matches(FILES)
 
 
+@pytest.mark.parametrize("rule", [f"K{n}" for n in range(2, 11)] + [f"V{n}" for n in range(1, 8)] + ["S1"])
+def test_a_rule_alone_gives_the_same(reference: list[dict[str, object]], rule: str) -> None:
+    """`--rule` changes which fields are looked at, and in what order, but not what the rule says."""
+    assert alerts(FILES, only=(rule,)) == [alert for alert in reference if alert["rule"] == rule]
+
+
 def test_the_order_of_files_changes_nothing(reference: list[dict[str, object]]) -> None:
     """Files named in reverse."""
     assert alerts(FILES[::-1]) == reference
