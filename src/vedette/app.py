@@ -127,6 +127,7 @@ class ScanRun:
     _conclusion: Conclusion | None = None
     _parts: dict[tuple[int, int], int] = field(default_factory=dict)
     """(file, part) -> lines in it; after reading, the lines before it."""
+    _runbooks: dict[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -183,6 +184,11 @@ class ScanRun:
 
     def runbook_url(self, rule: str) -> str:
         """Where the rule's runbook stands: by the settings' pattern, else the file that came with the rule."""
+        if rule not in self._runbooks:
+            self._runbooks[rule] = self._find_runbook(rule)
+        return self._runbooks[rule]
+
+    def _find_runbook(self, rule: str) -> str:
         if self.settings.runbook_url:
             return self.settings.runbook_url.replace("{rule}", rule)
         folder = next((one.folder for one in self.rules if one.name == rule), None)

@@ -92,6 +92,7 @@ class Conclusion:
             source=act.source,
             file=file,
             line=line,
+            reaction=act.verdict,
         )
 
     def _window_match(self, reached: Reached, place: Place) -> Match:

@@ -1,4 +1,4 @@
-"""Episodes: matches in time order become alerts, one a rule, severity, outcome and group until it falls quiet."""
+"""Episodes: matches in time order become alerts, one a rule, severity, reaction and group until it falls quiet."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vedette.match import Match
 
 _SECOND = 1_000_000_000
 Key = tuple[str, int, str, tuple[str, ...]]
+_FURTHEST = ("done", "refused", "failed", "unknown")
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class _Open:
     last: Match
     count: int
     detections: set[str]
+    outcomes: set[str]
 
 
 class Episodes:
@@ -32,19 +34,22 @@ class Episodes:
     def feed(self, match: Match) -> Iterator[Alert]:
         """Count one match; gives alerts whose time of quiet has passed."""
         yield from self._close_quiet(match.time)
-        key = (match.rule, match.severity, match.outcome, match.group)
+        # Not the outcome: a rule that fires on whatever became of an act (a stolen token's use) tells one story of those
+        # that were done and those that were refused.
+        key = (match.rule, match.severity, match.reaction, match.group)
         episode = self._open.get(key)
         if episode is not None and match.first - episode.last.time > match.quiet_after * _SECOND:
             yield _alert(key, episode)
             episode = None
         if episode is None:
-            self._open[key] = _Open(match, match.first, match, match.count, {match.detection})
+            self._open[key] = _Open(match, match.first, match, match.count, {match.detection}, {match.outcome})
             return
         if match.count > 1 or match.act != episode.last.act:
             # One act may meet two documents of a rule, one after the other; it is one act all the same.
             episode.count += match.count
         episode.last = match
         episode.detections.add(match.detection)
+        episode.outcomes.add(match.outcome)
 
     def finish(self) -> Iterator[Alert]:
         """End of input: every open episode as an alert."""
@@ -64,15 +69,15 @@ class Episodes:
 
 
 def _alert(key: Key, episode: _Open) -> Alert:
-    rule, severity, outcome, group = key
+    rule, severity, reaction, group = key
     first, last = episode.first, episode.last
-    named = "\0".join((rule, str(severity), outcome, *group, first.act))
+    named = "\0".join((rule, str(severity), reaction, *group, first.act))
     return Alert(
         id=hashlib.blake2b(named.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest(),
         rule=rule,
         title=first.title,
         severity=severity,
-        outcome=outcome,
+        outcome=min(episode.outcomes, key=_FURTHEST.index),
         first_seen=episode.first_seen,
         last_seen=last.time,
         count=episode.count,
@@ -87,4 +92,5 @@ def _alert(key: Key, episode: _Open) -> Alert:
         act=first.act,
         last_act=last.act,
         detections=tuple(sorted(episode.detections)),
+        reaction=reaction,
     )

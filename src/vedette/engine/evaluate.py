@@ -169,8 +169,13 @@ def _test(test: Test) -> Evaluate:
 
 def _compare(test: Test) -> Evaluate:
     steps = test.path.steps
-    if test.op is Op.EQUALS and not test.every and len(test.values) > 1 and (plain := _plain_texts(test)):
-        return _among(steps, plain, test.cased)
+    if (
+        test.op is Op.EQUALS
+        and not test.every
+        and len(test.values) > 1
+        and all(isinstance(v, Text) for v in test.values)
+    ):
+        return _among(test)
     each = [(value is None, comparison(test, value)) for value in test.values]
     combine = conjunction if test.every else disjunction
     if not each:
@@ -185,19 +190,20 @@ def _compare(test: Test) -> Evaluate:
     return evaluate
 
 
-def _plain_texts(test: Test) -> frozenset[str]:
-    """The values as texts where none has a wildcard or is something else; else none."""
-    texts = [value.plain for value in test.values if isinstance(value, Text)]
-    plain = frozenset(text if test.cased else text.lower() for text in texts if text is not None)
-    return plain if len(texts) == len(test.values) and None not in texts else frozenset()
+def _among(test: Test) -> Evaluate:
+    """One of many texts: those without wildcards are looked up, however many they are."""
+    steps, cased = test.path.steps, test.cased
+    texts = [value for value in test.values if isinstance(value, Text)]
+    plain = {text if cased else text.lower() for value in texts if (text := value.plain) is not None}
+    patterns = [comparison(test, value) for value in texts if value.plain is None]
 
-
-def _among(steps: tuple[Step, ...], plain: frozenset[str], cased: bool) -> Evaluate:
     def evaluate(scope: Scope) -> Verdict:
         items, complete = scope.values(steps)
         for item in items:
             text = shown(item)
-            if text is not None and (text if cased else text.lower()) in plain:
+            if text is None:
+                continue
+            if (text if cased else text.lower()) in plain or any(pattern(text) for pattern in patterns):
                 return True
         return False if complete else None
 
