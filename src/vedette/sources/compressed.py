@@ -75,7 +75,7 @@ def _zlib_blocks(descriptor: int, skip: int) -> Iterator[Block]:
 
 
 def _until_fault(member: Decompressor, data: bytes) -> bytes:
-    """What zlib makes of `data` byte by byte before it refuses: of a whole block with a fault in it, it gives nothing."""
+    """What zlib makes of `data` byte by byte before it refuses; of a block with a fault in it, it gives nothing."""
     given: list[bytes] = []
     with contextlib.suppress(zlib.error):
         for at in range(len(data)):

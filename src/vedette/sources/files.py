@@ -138,7 +138,7 @@ def chunks(file: File, part: Range) -> Iterator[bytes]:
     """
     if file.name != STDIN and file.size and not file.packing:
         return _plain_chunks(file, part)
-    return whole_lines(_blocks(file, part))
+    return whole_lines(_blocks(file))
 
 
 def _plain_chunks(file: File, part: Range) -> Iterator[bytes]:
@@ -161,7 +161,7 @@ def _plain_chunks(file: File, part: Range) -> Iterator[bytes]:
         os.close(descriptor)
 
 
-def _blocks(file: File, part: Range) -> Iterator[Block]:
+def _blocks(file: File) -> Iterator[Block]:
     if file.name == STDIN:
         yield from _read(sys.stdin.buffer.fileno(), None)
         return
