@@ -131,11 +131,15 @@ def macros(settings: dict[str, Any], number: str, *, tuned: bool) -> list[str]:
     # list has one address, which needs no lambda over text. -1 is inside, -2 outside, both for IPv6.
     inside = f"n = -1 OR {ranges(settings)}"
     return [
-        f"CREATE MACRO number_of(a) AS CASE WHEN contains(a, ':') THEN CASE WHEN {prefixes(settings)} THEN -1 ELSE -2 END"
-        f" ELSE {number} END",
-        "CREATE MACRO some_outside(addresses) AS CASE WHEN len(addresses) = 1"
-        f" THEN list_contains(list_transform([number_of(addresses[1])], lambda n: {inside}), false)"
-        f" ELSE len(list_filter(list_transform(addresses, lambda a: number_of(a)), lambda n: NOT ({inside}))) > 0 END",
+        (
+            f"CREATE MACRO number_of(a) AS CASE WHEN contains(a, ':') THEN CASE WHEN {prefixes(settings)} THEN -1 ELSE -2 END"
+            f" ELSE {number} END"
+        ),
+        (
+            "CREATE MACRO some_outside(addresses) AS CASE WHEN len(addresses) = 1"
+            f" THEN list_contains(list_transform([number_of(addresses[1])], lambda n: {inside}), false)"
+            f" ELSE len(list_filter(list_transform(addresses, lambda a: number_of(a)), lambda n: NOT ({inside}))) > 0 END"
+        ),
     ]
 
 
