@@ -9,11 +9,12 @@ class Alert(msgspec.Struct, frozen=True):
     """An episode: opened by a match, counted up by more, closed by silence. Times are nanoseconds since 1970 UTC."""
 
     id: str
-    """Fixed when the episode opens: a digest of rule, severity, outcome, group and first act."""
+    """Fixed when the episode opens: a digest of rule, severity, reaction, group and first act."""
     rule: str
     title: str
     severity: int
     outcome: str
+    """Of its acts the one that got furthest: done, refused, failed, unknown."""
     first_seen: int
     last_seen: int
     count: int
@@ -31,3 +32,5 @@ class Alert(msgspec.Struct, frozen=True):
     last_act: str
     detections: tuple[str, ...]
     """Documents of the rule that were met, in name order."""
+    reaction: str = "fire"
+    """The value of a `rule.Reaction`: fire, attempt or cannot_tell."""

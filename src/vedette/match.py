@@ -32,7 +32,7 @@ class Match(msgspec.Struct, frozen=True, array_like=True):
     why: str
     """For "cannot tell": what is missing. For a window: what was counted."""
     group: tuple[str, ...]
-    """Values of group_by; names the episode together with rule, severity and outcome."""
+    """Values of group_by; names the episode together with rule, severity and reaction."""
     quiet_after: int
     """Seconds."""
     source: str
@@ -41,3 +41,5 @@ class Match(msgspec.Struct, frozen=True, array_like=True):
     """The path as given, or `-`."""
     line: int
     """From 1; of the record's first line."""
+    reaction: str = "fire"
+    """The value of a `rule.Reaction`: fire, attempt or cannot_tell."""

@@ -11,7 +11,15 @@ from vedette.match import Match
 MINUTE = 60_000_000_000
 
 
-def _match(minute: float, group: str = "a", *, outcome: str = "done", severity: int = 3, rule: str = "K3") -> Match:
+def _match(
+    minute: float,
+    group: str = "a",
+    *,
+    outcome: str = "done",
+    severity: int = 3,
+    rule: str = "K3",
+    reaction: str = "fire",
+) -> Match:
     time = int(minute * MINUTE)
     return Match(
         rule=rule,
@@ -33,6 +41,7 @@ def _match(minute: float, group: str = "a", *, outcome: str = "done", severity: 
         source="kube_audit",
         file="f",
         line=1,
+        reaction=reaction,
     )
 
 
@@ -62,9 +71,19 @@ def test_silence_closes_an_episode() -> None:
     assert len(_alerts(_match(0), _match(60))) == 1
 
 
-def test_groups_outcomes_and_rules_are_apart() -> None:
-    """Another actor, a refused try, another rule: each an alert of its own."""
-    assert len(_alerts(_match(0), _match(1, "b"), _match(2, outcome="refused", severity=2), _match(3, rule="K2"))) == 4
+def test_groups_reactions_and_rules_are_apart() -> None:
+    """Another actor, a refused try, what nobody can tell, another rule: each an alert of its own."""
+    tried = _match(2, outcome="refused", severity=2, reaction="attempt")
+    untold = _match(2, outcome="unknown", severity=2, reaction="cannot_tell")
+    assert len(_alerts(_match(0), _match(1, "b"), tried, untold, _match(3, rule="K2"))) == 5
+
+
+def test_what_fires_on_any_outcome_is_one_story() -> None:
+    """A stolen token's requests, some refused and some done, are one alert; its outcome is the one that got furthest."""
+    (alert,) = _alerts(*(_match(n, outcome=one) for n, one in enumerate(("refused", "failed", "done", "unknown"))))
+    assert (alert.count, alert.outcome, alert.reaction) == (4, "done", "fire")
+    (alert,) = _alerts(_match(0, outcome="unknown"), _match(1, outcome="refused"))
+    assert alert.outcome == "refused"
 
 
 def test_the_id_depends_on_the_opening_only() -> None:

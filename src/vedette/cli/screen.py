@@ -12,11 +12,11 @@ from typing import TextIO
 from vedette.alert import Alert
 from vedette.escape import terminal
 from vedette.match import Match
-from vedette.rule import Severity
+from vedette.rule import Reaction, Severity
 
 _COLOUR = {Severity.CRITICAL: "\x1b[1;31m", Severity.WARNING: "\x1b[33m", Severity.INFO: "\x1b[36m"}
 _PLAIN = "\x1b[0m"
-_KIND = {"refused": "attempt: ", "unknown": "cannot tell: "}
+_KIND = {Reaction.ATTEMPT.value: "attempt: ", Reaction.CANNOT_TELL.value: "cannot tell: "}
 
 
 def stamp(time_ns: int) -> str:
@@ -52,7 +52,7 @@ def _two_lines(one: Alert | Match, severity: Severity, when: str, colour: bool, 
     word = f"{severity!s:<8}"
     if colour:
         word = f"{_COLOUR[severity]}{word}{_PLAIN}"
-    kind = "" if one.rule == one.title else _KIND.get(one.outcome, "")
+    kind = "" if one.rule == one.title else _KIND.get(one.reaction, "")
     title = terminal(kind + one.title, max(20, width - 16 - len(when)))
     who = terminal(one.actor) or "(nobody named)"
     if one.address:

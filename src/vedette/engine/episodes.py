@@ -34,8 +34,8 @@ class Episodes:
     def feed(self, match: Match) -> Iterator[Alert]:
         """Count one match; gives alerts whose time of quiet has passed."""
         yield from self._close_quiet(match.time)
-        # Not the outcome: a rule that fires on whatever became of an act (a stolen token's use) tells one story of those
-        # that were done and those that were refused.
+        # Not the outcome: a rule that fires on whatever became of an act (the use of a stolen token) tells one story of
+        # what was done and what was refused.
         key = (match.rule, match.severity, match.reaction, match.group)
         episode = self._open.get(key)
         if episode is not None and match.first - episode.last.time > match.quiet_after * _SECOND:
