@@ -21,6 +21,7 @@ from vedette.formats import SCHEMAS
 from vedette.formats.base import Batch, Unreadable
 from vedette.rule import AllOf, AnyOf, Block, Correlation, Detection, Node, Not, Regex, Rule, Severity, Test, Text
 from vedette.scan import Plan, Scanner
+from vedette.schema import Projection
 from vedette.settings import Settings
 
 Path = tuple[int, ...]
@@ -164,6 +165,11 @@ class _Stage:
         """Each detection's tree without the filters of the settings."""
         self._scanner = Scanner(Plan((self.rule,), app.trusted_proxies(settings)))
         self.roster = self._scanner.roster
+        # A mutant may look at a field that the whole rule need not decode for every event.
+        self._scanner.projections = {
+            name: Projection(name, tuple(one for one in schema.fields.values() if one.hot or one.warm))
+            for name, schema in SCHEMAS.items()
+        }
         self._projectors = self._scanner.reader(None).projectors
         self.proofs: list[_Proof] = []
         for case in cases:
