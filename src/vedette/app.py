@@ -179,8 +179,14 @@ class ScanRun:
     @property
     def notes(self) -> list[str]:
         """What a person should know before reading the alerts: rules that the settings leave without work."""
-        idle = [rule for rule in self.rules if rule.not_configured]
-        return [f"not configured: {', '.join(f'{rule.name} ({rule.not_configured})' for rule in idle)}"] if idle else []
+        idle = [f"{rule.name} ({rule.not_configured})" for rule in self.rules if rule.not_configured]
+        partly = [
+            f"{document} ({why})"
+            for rule in self.rules
+            if not rule.not_configured
+            for document, why in rule.left_out.items()
+        ]
+        return [f"not configured: {', '.join([*idle, *partly])}"] if idle or partly else []
 
     def runbook_url(self, rule: str) -> str:
         """Where the rule's runbook stands: by the settings' pattern, else the file that came with the rule."""

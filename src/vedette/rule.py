@@ -289,5 +289,7 @@ class Rule:
     second_sources: tuple[str, ...] = ()
     not_configured: str = ""
     """Why the settings leave it without work ("owner is not set"), or nothing."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Documents that the settings leave without work -> why; of a rule that otherwise works, too."""
     folder: Path | None = None
     """Where fires.jsonl, quiet.jsonl and runbook.md stand."""

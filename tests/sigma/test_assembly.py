@@ -62,6 +62,7 @@ def test_a_further_document_left_out_leaves_the_rule_working() -> None:
     assert loaded.left_out == {"K5.more": "nowhere is not set"}
     (rule,) = loaded.rules
     assert ([each.name for each in rule.detections], rule.not_configured) == (["K5"], "")
+    assert rule.left_out == {"K5.more": "nowhere is not set"}
 
 
 @pytest.mark.parametrize(("one", "other"), [("K9", "K10"), ("K2", "V1"), ("K5", "K5.more"), ("a2b", "a10b")])

@@ -117,7 +117,7 @@ def _show(args: argparse.Namespace) -> int:
         "False positives": list(rule.falsepositives),
         "ATT&CK": [", ".join(rule.tags)] if rule.tags else [],
         "References": list(rule.references),
-        "Not configured": [rule.not_configured] if rule.not_configured else [],
+        "Not configured": [f"{document}: {why}" for document, why in rule.left_out.items()],
     }
     for heading, lines in sections.items():
         if lines:

@@ -117,5 +117,6 @@ class Assembly:
             blind_spots=tuple(dict.fromkeys(spot for each in ordered for spot in each.blind_spots)),
             second_sources=tuple(dict.fromkeys(second for each in ordered for second in each.second_sources)),
             not_configured=idle,
+            left_out={each.name: self.left_out[each.name] for each in ordered if each.name in self.left_out},
             folder=path.parent,
         )
