@@ -65,7 +65,7 @@ def identity(event: Event) -> str:
     """The id that a short record was given."""
     request = event.fields.get("request")
     if isinstance(request, dict):
-        return str(request["id"])
+        return str(request.get("id"))
     return str(event.fields.get("auditID") or event.fields.get("message") or event.fields.get("subject"))
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.reading import lines_of, read
+from tests.formats.reading import formats, lines_of, projections, quick, read
+from vedette.event import walk
 
 GKE, CONTROL, OTHER = "GKE LogEntry (not supported yet)", "GKE control-plane API", "another program"
 EXPECTED: dict[str, dict[str, int]] = {
@@ -75,6 +76,23 @@ def test_every_record_is_read(shared: Path, name: str) -> None:
     assert whole.places == apart.places
     times = {whole.event(index).time for index in range(len(whole.found))}
     assert not whole.found or max(times) > 0 or name.endswith("sshd-journal.log")
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_quick_look_sees_what_the_whole_record_says(shared: Path, name: str) -> None:
+    """Every hot field of every record has the same value in both, so that no record is passed over."""
+    kinds = formats()
+    projectors = {one: kinds[one].projector(projection) for one, projection in projections(kinds).items()}
+    reading = read((shared / name).read_bytes())
+    for index, (_, kind, _, record) in enumerate(reading.found):
+        if record is None:
+            continue
+        fields = reading.event(index).fields
+        for field in projectors[kind].expressions:
+            seen = quick(projectors[kind], field, record)
+            whole = tuple(item for item in walk(fields, tuple(field.split("."))) if item is not None)
+            assert seen == "" or (seen if isinstance(seen, tuple) else () if seen is None else (seen,)) == whole
+    assert len(reading.found) == sum(EXPECTED[name].get(kind, 0) for kind in kinds)
 
 
 def test_no_recording_is_left_out(shared: Path) -> None:

@@ -30,7 +30,7 @@ _GUESSED = 1 << 20
 _LONG_TEXT = 1 << 20
 _SHOWN = 1 << 16
 """Bytes that are kept of a line too long."""
-_JSON_BEGINS = re.compile(rb'[{]\s*"|[{]\s*\Z')
+_JSON_BEGINS = re.compile(rb'[{]\s*"')
 _KLOG = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]]+\]")
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _parts = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -188,7 +188,9 @@ class Lines:
         except Ignored as reason:
             self._ledger.ignore(str(reason))
         except Unreadable:
-            self._odd(raw, depth)
+            fault = self._odd(raw, depth)
+            if fault:
+                self._ledger.refuse(fault, raw, self._line)
         else:
             self.format = name
             self._ledger.accept(name, record, raw, self._line)
@@ -219,18 +221,21 @@ class Lines:
             self._inside(pieces, depth)
 
     def _hard(self, raw: bytes, depth: int) -> None:
-        """What the quick decoder refuses: several values, the begin of one, an odd one, or no JSON at all."""
+        """What the quick decoder refuses: an odd object, several values, the begin of one, or no JSON at all."""
+        reason = self._odd(raw, depth) if raw[:1] == b"{" else "not JSON"
+        if not reason:
+            return
         if len(raw) > _LONG_TEXT:
-            self._hard_and_long(raw, depth)
+            self._hard_and_long(raw, depth, reason)
             return
         assembly, fault = Assembly(), ""
         values: list[bytes] = []
         try:
             values.extend(value for value, _ in assembly.add(raw, self._line))
-        except Unreadable as reason:
-            fault = str(reason)
+        except Unreadable as refused:
+            fault = str(refused)
         if not fault and values == [raw]:
-            self._odd(raw, depth)
+            self._ledger.refuse(reason, raw, self._line)
             return
         if raw.endswith(b",") and values == [raw[:-1].rstrip()]:
             # An element of a list, a line each, without the list.
@@ -247,10 +252,10 @@ class Lines:
         elif not values:
             self._ledger.ignore("empty list")
 
-    def _hard_and_long(self, raw: bytes, depth: int) -> None:
+    def _hard_and_long(self, raw: bytes, depth: int, reason: str) -> None:
         """As `_hard`, without a look at every token; the begin of a pretty-printed record is never so long."""
         if raw[:1] == b"{":
-            self._odd(raw, depth)
+            self._ledger.refuse(reason, raw, self._line)
             return
         done = 1
         for start, end in spans(raw, 1):
@@ -263,19 +268,24 @@ class Lines:
         if rest != b"]":
             self._ledger.refuse("cut off", rest, self._line)
 
-    def _odd(self, raw: bytes, depth: int) -> None:
-        """One JSON object that only the patient decoder can read: lone surrogates, a nesting thousands deep."""
+    def _odd(self, raw: bytes, depth: int) -> str:
+        """Take an object that only the patient decoder can read: lone surrogates, a nesting thousands deep.
+
+        Gives the reason why it cannot be read either, or nothing.
+        """
         try:
             clean = decoded(raw, encode)
             parts = _parts(clean)
-        except (Unreadable, msgspec.DecodeError) as reason:
-            self._ledger.refuse(str(reason) if isinstance(reason, Unreadable) else "not JSON", raw, self._line)
-            return
+        except Unreadable as reason:
+            return str(reason)
+        except msgspec.DecodeError:
+            return "not JSON"
         name = self._recognised(parts)
         if name:
             self._ledger.accept(name, None, raw, self._line)
         else:
             self._object(clean, parts, depth)
+        return ""
 
     # Records over several lines.
 
