@@ -45,7 +45,8 @@ def loaded(draft: str) -> Settings:
 
 
 def kube(user: str, verb: str, where: str = "", *, second: int = 0, code: int = 200, **more: Any) -> Event:
-    """A Kubernetes audit event; `where` is namespace/resource/name/subresource."""
+    """A Kubernetes audit event; `where` is namespace/resource/name/subresource, `second` counts from six o'clock."""
+    hour, minute, second = 6 + second // 3600, second // 60 % 60, second % 60
     namespace, resource, name, sub = (*where.split("/"), "", "", "", "")[:4]
     ref = {"resource": resource, "namespace": namespace, "name": name, "subresource": sub}
     record = {
@@ -60,8 +61,8 @@ def kube(user: str, verb: str, where: str = "", *, second: int = 0, code: int = 
         "sourceIPs": ["10.0.20.10"],
         "objectRef": {key: value for key, value in ref.items() if value},
         "responseStatus": {"code": code},
-        "requestReceivedTimestamp": f"2026-11-23T06:{second // 60:02d}:{second % 60:02d}.000000Z",
-        "stageTimestamp": f"2026-11-23T06:{second // 60:02d}:{second % 60:02d}.100000Z",
+        "requestReceivedTimestamp": f"2026-11-23T{hour:02d}:{minute:02d}:{second:02d}.000000Z",
+        "stageTimestamp": f"2026-11-23T{hour:02d}:{minute:02d}:{second:02d}.100000Z",
     }
     return KubeAudit(()).read(json.dumps({**record, **more}).encode())
 
@@ -86,12 +87,12 @@ def vault(name: str, operation: str, path: str, *, address: str = "10.0.20.50", 
     return VaultAudit().read(json.dumps(record).encode())
 
 
-def login(user: str, address: str, event: str = "accepted") -> Event:
+def login(user: str, address: str, event: str = "accepted", method: str = "publickey") -> Event:
     """An sshd line."""
     fields: dict[str, object] = {
         "program": "sshd",
         "event": event,
-        "method": "publickey",
+        "method": method,
         "user": user,
         "address": address,
     }

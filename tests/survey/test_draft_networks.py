@@ -40,7 +40,7 @@ def test_evidence_stands_above_a_proposal() -> None:
     lines = checked(events).splitlines()
     at = lines.index("  #nodes: [10.0.40.11/32]")
     assert lines[at - 2 : at] == [
-        "  # Kubelets and the control plane: 1 address.",
+        "  # Kubelets and the control plane; a node that comes later is outside until it is named: 1 address.",
         "  #   10.0.40.11: 3 requests: system:node:n1",
     ]
 
@@ -91,6 +91,32 @@ def test_a_login_by_kubernetes_shows_a_pod() -> None:
     assert proposals(checked([vault("kubernetes-web-app", "read", "secret/data/x", address="10.10.5.5")])) == [
         "#pods: [10.10.5.0/24]"
     ]
+
+
+def test_pods_that_were_not_seen_are_asked_for() -> None:
+    """A log without a pod's address asks for their network; one with, or without Kubernetes, does not."""
+    asked = "# Pods: none was seen at an address of its own."
+    assert asked in checked([kube("system:node:n1", "get", "a/pods/b", sourceIPs=["10.0.40.11"])])
+    assert asked not in checked([kube(ACCOUNT, "get", "a/pods/b", sourceIPs=["10.10.3.4"])])
+    assert asked not in checked([login("me", "192.168.1.5")])
+
+
+def test_a_login_by_password_says_so() -> None:
+    """A key is what one expects; any other method stands beside the user."""
+    text = checked([login("me", "203.0.113.7"), login("root", "203.0.113.7", method="password")])
+    assert "#   203.0.113.7: 2 requests: ssh me, ssh root by password" in text
+
+
+def test_a_cloud_s_own_programs_are_no_people() -> None:
+    """What EKS and AKS call their own parts comes with the control plane, and never as the owner."""
+    events = [
+        kube("eks:addon-manager", "get", "a/pods/b", sourceIPs=["198.51.100.4"]),
+        kube("aksService", "get", "a/pods/b", sourceIPs=["172.31.9.219"]),
+    ]
+    text = checked(events)
+    assert proposals(text) == ["#nodes: [172.31.9.219/32]"]
+    assert "LOOK at these: kubelets or the control plane from public addresses. Not proposed." in text
+    assert "#owner" not in text
 
 
 def test_an_address_that_is_none_is_counted() -> None:

@@ -62,10 +62,11 @@ def test_only_writes_of_what_gives_policies_count() -> None:
 
 
 def test_roles_that_grant_more_are_proposed() -> None:
-    """A role whose token has a policy that its creator lacked is listed; one that grants no more is not."""
+    """A role whose token has a policy that its creator lacked is listed; one that grants no more is not, nor root's."""
     events = [
         vault("a", "update", "auth/token/create/ci", granted=["default", "deploy"]),
         vault("a", "update", "auth/token/create/same", granted=["default"]),
+        vault("root", "update", "auth/token/create/any", policies=["root"], granted=["admin"]),
     ]
     text = checked(events)
     assert "# V6: token roles that granted more than their caller had: ci (1)" in text

@@ -22,26 +22,27 @@ from vedette.survey.draft import (
     some,
     times,
 )
-from vedette.survey.kube import ACCOUNT, ANONYMOUS, Deleter, Forwarder, KubeSurvey, Use, kind_of
+from vedette.survey.kube import ACCOUNT, ANONYMOUS, MANY, Deleter, Forwarder, KubeSurvey, Use, kind_of
 from vedette.survey.tables import BURST, Table
 from vedette.survey.vault import Caller, Seen, VaultSurvey, by_hand
 
-_MANY = 5
-"""K5 fires on more than so many deletes in a minute."""
 _OFTEN = 3
 """What happened less often is nobody's daily work, and may be an attack: it is shown, not proposed."""
 _INFORMER = ("list", "watch")
 
 
 def owner(draft: Draft, kube: KubeSurvey, vault: VaultSurvey, known: Known) -> None:
-    """The people seen, and the likeliest owner among them: who does most where it is most delicate."""
+    """The people seen, and the likeliest owner among them: a person's client, and most where it is most delicate."""
     draft.blank()
     draft.prose("The one person whom K3 and K4 excuse, and whose identity K9 and V7 guard.")
     delicate = Counter[str]()
     for table, watched in ((kube.secrets, known.secrets), (kube.shells, known.exec)):
         for (actor, namespace), use in table:
             delicate[actor] += use.count if namespace in watched else 0
-    people = sorted(kube.people, key=lambda item: (-delicate[item[0]], -item[1].by_hand, -item[1].count, item[0]))
+    people = sorted(
+        kube.people,
+        key=lambda item: (not item[1].by_hand, -delicate[item[0]], -item[1].by_hand, -item[1].count, item[0]),
+    )
     for name, person in people[:MOST]:
         said = f"{times(person.count, 'request')}, {number(person.by_hand)} by a person's client, "
         said += f"{number(delicate[name])} for Secrets or shells of sensitive namespaces, from {some(person.addresses)}"
@@ -53,11 +54,14 @@ def owner(draft: Draft, kube: KubeSurvey, vault: VaultSurvey, known: Known) -> N
         entity = f", entity {shown(caller.entity)}" if caller.entity else ""
         where = some(seen.addresses)
         draft.prose(f"  Vault {shown(caller.name)}: {times(seen.count, 'request')}{entity}, from {where}")
-    name = next((name for name, _ in people if can_be_named(name)), "")
+    likeliest = next((item for item in people if can_be_named(item[0])), None)
+    name = likeliest[0] if likeliest else ""
     found = _login_of(name, logins)
     if not name and not found:
         draft.prose('Nobody who looks like a person was seen. For example: owner: {name: "me@example.org"}')
         return
+    if likeliest and not likeliest[1].by_hand:
+        draft.prose("None of them used a person's client; they may all be programs. If this one is you:")
     pairs = [f"name: {yaml(name)}"] if name else []
     pairs += [f"vault_entities: {listed([found.entity])}"] if found and found.entity else []
     pairs += [f"vault_aliases: {listed([found.name])}"] if found and found.name else []
@@ -105,7 +109,8 @@ def automation(draft: Draft, kube: KubeSurvey, known: Known) -> None:
     """Programs whose work the rules would take for an attack."""
     prose = (
         "Programs that a rule excuses, because doing this is their work, besides the built-in ones. People are never",
-        f"proposed, nor what was seen fewer than {_OFTEN} times. Say in each reason why it is so.",
+        f"proposed, nor what was seen fewer than {_OFTEN} times (K5: in fewer than {_OFTEN} hours of the log).",
+        "Say in each reason why it is so.",
     )
     what = "read Secrets of a sensitive namespace, or of all at once"
     with draft.section(prose, "automation"):
@@ -161,12 +166,12 @@ def _deleters(draft: Draft, table: Table[str, Deleter], known: Known) -> None:
     found = [
         (actor, row)
         for actor, row in table
-        if (row.burst.most > _MANY or row.at_once) and not known.excused("K5", actor, "delete", "default")
+        if (row.burst.most > MANY or row.at_once) and not known.excused("K5", actor, "delete", "default")
     ]
     found.sort(key=lambda item: (-item[1].burst.most, -item[1].at_once, item[0]))
     if found:
         draft.prose(
-            f"K5: who deleted more than {_MANY} things in a minute, or a whole collection or namespace.", indent=2
+            f"K5: who deleted more than {MANY} things in a minute, or a whole collection or namespace.", indent=2
         )
     for actor, row in found[:MOST]:
         said = f"{times(row.count, 'delete')} ({some(row.what)})"
@@ -174,9 +179,12 @@ def _deleters(draft: Draft, table: Table[str, Deleter], known: Known) -> None:
             said += f", up to {number(row.burst.most)}{' or more' if row.burst.most == BURST else ''} in a minute"
         if row.at_once:
             said += f"; {times(row.at_once, 'collection or namespace', 'collections or namespaces')}"
-        draft.prose(f"  {shown(actor)}: {said}", indent=2)
-        if is_account(actor) and row.count >= _OFTEN:
-            draft.entry({"actor": yaml(actor), "rule": "K5", "reason": reason(row.count)})
+        draft.prose(f"  {shown(actor)}: {said}, in {some(row.namespaces)}", indent=2)
+        if is_account(actor) and len(row.hours) >= _OFTEN:
+            pairs = {"actor": yaml(actor), "rule": "K5", "verbs": listed(sorted(row.verbs))}
+            if not row.namespaces.beyond and all(is_namespace(name) for name in row.namespaces):
+                pairs["scope"] = listed(sorted(row.namespaces))
+            draft.entry({**pairs, "reason": reason(row.count)})
     if len(found) > MOST:
         draft.prose(f"  and {number(len(found) - MOST)} more", indent=2)
 
@@ -219,6 +227,13 @@ def sources(draft: Draft, kube: KubeSurvey) -> None:
     """The audit flags that the API server was started with."""
     flags = sorted(flag for flag in kube.audit_flags if flag.startswith("--audit-"))
     if not flags:
+        if len(kube.origins):
+            draft.blank()
+            draft.prose(
+                "K6: kube-apiserver's audit flags are not in these logs; its mirror pod would show them, at level"
+            )
+            draft.prose("Request. Until you name them, K6 does not see them dropped. As its manifest has them:")
+            draft.prose("sources: {kube_audit: {audit_flags: [--audit-policy-file=/etc/kubernetes/audit-policy.yaml]}}")
         return
     prose = ("What kube-apiserver was started with; K6 alerts when it is started with other audit flags.",)
     with draft.section(prose, "sources", "kube_audit"):

@@ -40,11 +40,17 @@ def write(draft: Draft, kube: KubeSurvey, vault: VaultSurvey, sshd: SshdSurvey) 
     sights = _sights(kube, vault, sshd)
     taken: set[str] = set()
     nodes = _some_of(sights, (NODES, CONTROL), taken, public=False)
-    _list(draft, "nodes", "Kubelets and the control plane", nodes, addresses.alone)
+    what = "Kubelets and the control plane; a node that comes later is outside until it is named"
+    _list(draft, "nodes", what, nodes, addresses.alone)
     taken |= {sight.address for sight in nodes}
     pods = _some_of(sights, (ACCOUNTS,), taken, public=False)
     what = "Service accounts; the pods' whole network is wider (--cluster-cidr in kubectl cluster-info dump)"
     _list(draft, "pods", what, pods, addresses.around)
+    if not pods and len(kube.origins):
+        draft.prose(
+            "Pods: none was seen at an address of its own. Name their network all the same (--cluster-cidr in", indent=2
+        )
+        draft.prose("kubectl cluster-info dump), or K2 alerts when one calls the API server.", indent=2)
     near = _some_of(sights, (PEOPLE,), taken, public=False)
     tailnet = [sight for sight in near if addresses.TAILNET.contains(sight.address)]
     _list(draft, "tailnet", "People over Tailscale or a carrier's NAT", tailnet, addresses.alone)
@@ -86,7 +92,8 @@ def _sights(kube: KubeSurvey, vault: VaultSurvey, sshd: SshdSurvey) -> dict[str,
             for address, count in seen.addresses.counts.items():
                 add(kind, address, count, [f"Vault {caller.name}"])
     for (user, address), login in sshd.logins:
-        add(PEOPLE, address, login.count, [f"ssh {user}"])
+        other = [method for method in login.methods if method != "publickey"]
+        add(PEOPLE, address, login.count, [f"ssh {user}{f' by {other[0]}' if other else ''}"])
     return found
 
 
@@ -142,7 +149,7 @@ def _one_address(draft: Draft, vault: VaultSurvey) -> None:
     if len(found) == 1 and not vault.addresses.beyond and len(callers) > 1:
         address = found[0]
         draft.prose(
-            f"LOOK: Vault saw every caller at {shown(address)}. A proxy stands in front and V7 is blind, until Vault's",
+            f"LOOK: Vault saw every caller at {shown(address)}. Unless they share a machine, a proxy stands in front",
             indent=2,
         )
-        draft.prose("listener names it in x_forwarded_for_authorized_addrs.", indent=2)
+        draft.prose("and V7 is blind, until Vault's listener names it in x_forwarded_for_authorized_addrs.", indent=2)

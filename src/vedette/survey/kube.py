@@ -7,7 +7,7 @@ from typing import Any
 
 from vedette.event import Event, Outcome
 from vedette.survey.addresses import plain
-from vedette.survey.tables import LONGEST, Acts, Burst, Names, Table
+from vedette.survey.tables import LONGEST, NAMES, Acts, Burst, Names, Table
 
 NODES, CONTROL, ACCOUNTS, PEOPLE, ANONYMOUS = "nodes", "control plane", "service accounts", "people", "nobody"
 """Kinds of identity."""
@@ -40,6 +40,11 @@ _MANAGED = frozenset(
 _DISCLOSING = frozenset({"get", "list", "watch", "deletecollection", "patch", "update"})
 _SHELLS = frozenset({"exec", "attach", "portforward", "ephemeralcontainers"})
 _COUNTED = frozenset({"pods", "secrets", "configmaps"})
+_CLOUD = ("aksService", "nodeclient")
+"""What AKS calls its own parts; EKS's begin with `eks:`."""
+MANY = 5
+"""K5 fires on more than so many deletes in a minute."""
+_HOUR = 3_600_000_000_000
 _BY_HAND = ("kubectl", "k9s", "Lens", "helm", "Mozilla", "oc/")
 
 
@@ -51,7 +56,7 @@ def kind_of(user: str) -> str:
         return NODES
     if user in ("", "system:anonymous"):
         return ANONYMOUS
-    return CONTROL if user.startswith("system:") else PEOPLE
+    return CONTROL if user.startswith(("system:", "eks:")) or user in _CLOUD else PEOPLE
 
 
 class Came:
@@ -87,12 +92,19 @@ class Use:
 class Deleter:
     """One identity that deleted Pods, Secrets, ConfigMaps or namespaces."""
 
-    __slots__ = ("at_once", "burst", "count", "what")
+    __slots__ = ("at_once", "burst", "count", "hours", "namespaces", "verbs", "what")
 
     def __init__(self) -> None:
         self.count = self.at_once = 0
-        self.what = Names()
+        self.what, self.verbs, self.namespaces = Names(), Names(), Names()
         self.burst = Burst()
+        self.hours: set[int] = set()
+        """The first few hours in which K5 would have fired: one storm of deletes is nobody's daily work."""
+
+    def would_fire(self, time: int) -> None:
+        """K5 would have fired at `time`."""
+        if len(self.hours) < NAMES:
+            self.hours.add(time // _HOUR)
 
 
 class Forwarder:
@@ -186,13 +198,13 @@ class KubeSurvey:
             return
         evicted = resource == "pods" and sub == "eviction" and verb == "create"
         if evicted or (verb in ("delete", "deletecollection") and not sub):
-            self._deleted(event, user, verb, resource)
+            self._deleted(event, user, verb, resource, namespace)
         name = _text(ref, "name")
         if resource == "pods" and namespace == "kube-system" and name.startswith("kube-apiserver") and verb == "create":
             for flag in event.values(("auditFlags",)).items:
                 self.audit_flags.add(str(flag))
 
-    def _deleted(self, event: Event, user: str, verb: str, resource: str) -> None:
+    def _deleted(self, event: Event, user: str, verb: str, resource: str, namespace: str) -> None:
         if resource not in _COUNTED and resource != "namespaces":
             return
         row = self.deleters.row(user)
@@ -200,10 +212,13 @@ class KubeSurvey:
             return
         row.count += 1
         row.what.add(resource)
+        row.verbs.add(verb)
+        row.namespaces.add(namespace)
         if resource == "namespaces" or verb == "deletecollection":
             row.at_once += 1
-        else:
-            row.burst.add(event.time, str(event.values(("target",)).items))
+            row.would_fire(event.time)
+        elif row.burst.add(event.time, str(event.values(("target",)).items)) > MANY:
+            row.would_fire(event.time)
 
 
 def _use(table: Table[tuple[str, str], Use], user: str, namespace: str, verb: str) -> None:

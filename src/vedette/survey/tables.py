@@ -98,8 +98,8 @@ class Burst:
         self._last: deque[tuple[int, int]] = deque(maxlen=BURST)
         self.most = 0
 
-    def add(self, time: int, thing: str) -> None:
-        """`thing` happened at `time`, in nanoseconds."""
+    def add(self, time: int, thing: str) -> int:
+        """`thing` happened at `time`, in nanoseconds; gives how many different ones the minute before it holds."""
         minute = 60 * _NANOSECONDS
         last = self._last
         if last and time < last[-1][0] - minute:
@@ -107,5 +107,6 @@ class Burst:
         last.append((time, hash(thing)))
         while last[0][0] < time - minute:
             last.popleft()
-        if len(last) > self.most:
-            self.most = max(self.most, len({key for _, key in last}))
+        now = len({key for _, key in last})
+        self.most = max(self.most, now)
+        return now

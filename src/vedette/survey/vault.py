@@ -104,8 +104,10 @@ class VaultSurvey:
 
     @staticmethod
     def _grants_more(event: Event) -> bool:
+        """As V6 sees it: a child of root is V1's matter."""
+        parent = set(event.values(("auth", "policies")).items)
         child = set(event.values(("response", "auth", "policies")).items)
-        return bool(child - set(event.values(("auth", "policies")).items) - {"default"})
+        return "root" not in parent and bool(child - parent - {"default"})
 
     @staticmethod
     def _caller(event: Event, *path: str) -> Caller | None:
