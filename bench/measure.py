@@ -42,6 +42,8 @@ def run(command: Command, *, keep: bool = False, watch: bool = False, good: Sequ
     output = process.stdout.read() if process.stdout else b""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
+    # Before anything can be raised: a watcher left behind would keep this program from ending.
+    memory = watcher.stop() if watcher else 0
     process.returncode = os.waitstatus_to_exitcode(status)
     listener.join()
     if process.stdout:
@@ -53,7 +55,6 @@ def run(command: Command, *, keep: bool = False, watch: bool = False, good: Sequ
         raise Failed(
             f"{' '.join(command)[:200]}: exit {process.returncode}: {errors[0].decode(errors='replace')[-400:]}"
         )
-    memory = watcher.stop() if watcher else 0
     return Run(seconds, usage.ru_utime + usage.ru_stime, memory, output)
 
 

@@ -66,11 +66,14 @@ class Bench:
         self.vedette = [str(script)] if script.is_file() else [sys.executable, "-m", "vedette"]
 
     def slice(self, size: int) -> Path:
-        """The first `size` bytes of the Kubernetes part, whole lines."""
+        """One file with the first `size` bytes of the Kubernetes part, whole lines."""
         file = self.cache / f"slice-{size}-{self.folder.name}.log"
         if not file.is_file():
-            data = self.kube[0].read_bytes()[:size]
-            file.write_bytes(data[: data.rfind(b"\n") + 1])
+            with file.with_suffix(".part").open("wb") as out:
+                for source in self.kube:
+                    data = source.read_bytes()[: size - out.tell()]
+                    out.write(data[: data.rfind(b"\n") + 1])
+            file.with_suffix(".part").rename(file)
         return file
 
     def scan(self, paths: Sequence[Path], jobs: int, *more: str, config: Path = CONFIG, **how: Any) -> Run:
@@ -135,8 +138,8 @@ def main_figures(bench: Bench) -> Iterator[Figure]:
 
 
 def peer_figures(bench: Bench) -> Iterator[Figure]:
-    """rsigma and jq, on a slice that they can read in a few seconds."""
-    part = bench.slice(256 << 20)
+    """rsigma and jq, on a slice that they can read in ten seconds."""
+    part = bench.slice(1 << 30)
     binary = peers.rsigma_program()
     title = "scan, one worker / rsigma engine eval"
     if binary:
@@ -150,7 +153,6 @@ def peer_figures(bench: Bench) -> Iterator[Figure]:
     title = "scan, one worker / jq with one rule"
     jq = shutil.which("jq")
     if jq:
-        part = bench.slice(64 << 20)
         runs = bench.contest(one=lambda: bench.scan([part], 1), peer=lambda: peers.jq(jq, part))
         note = f"{bench.speed(runs['one'], [part])} against {bench.speed(runs['peer'], [part])}"
         yield Figure(title, measure.ratio(runs["one"], runs["peer"]), 5, 8, note)
@@ -160,7 +162,7 @@ def peer_figures(bench: Bench) -> Iterator[Figure]:
 
 def own_figures(bench: Bench) -> Iterator[Figure]:
     """More rules, more networks, packed files: each against the plain case."""
-    part = bench.slice(256 << 20)
+    part = bench.slice(1 << 30)
     rules = many_rules.made(bench.cache / "many-rules")
     networks = peers.many_networks(bench.cache / "many-networks.yaml", CONFIG, 10_000)
     few = peers.many_networks(bench.cache / "few-networks.yaml", CONFIG, 0)
