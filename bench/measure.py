@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Command = Sequence[str]
+# Whoever sets this for a build would else measure the compiling of every module at each start.
+_USUAL = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Failed(Exception):
@@ -34,7 +36,9 @@ class Run:
 def run(command: Command, *, keep: bool = False, watch: bool = False, good: Sequence[int] = (0, 1)) -> Run:
     """Run `command`; `keep` its output, `watch` its memory. Raises Failed."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE if keep else subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, env=_USUAL, stdout=subprocess.PIPE if keep else subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     watcher = _Watcher(process.pid) if watch else None
     errors: list[bytes] = []
     listener = threading.Thread(target=lambda: errors.append(process.stderr.read() if process.stderr else b""))
