@@ -62,9 +62,16 @@ def write(draft: Draft, kube: KubeSurvey, vault: VaultSurvey, sshd: SshdSurvey) 
         addresses.around,
     )
     what = "From public addresses; a list of them trusts whoever sits there, so name only fixed ones that you know"
-    _list(draft, "remote", what, _some_of(sights, (PEOPLE,), taken, public=True), addresses.alone)
-    for kinds, title in (((ACCOUNTS,), "service accounts (K2)"), ((NODES, CONTROL), "kubelets or the control plane")):
-        _strangers(draft, title, _some_of(sights, kinds, taken, public=True))
+    # Whoever stole a service account's token may be a person elsewhere too: to trust that address would silence K2.
+    stolen = {sight.address for sight in _some_of(sights, (ACCOUNTS,), taken, public=True)}
+    far = _some_of(sights, (PEOPLE,), taken, public=True)
+    _list(draft, "remote", what, [sight for sight in far if sight.address not in stolen], addresses.alone)
+    _strangers(
+        draft,
+        "service accounts (K2), and whoever else came from there,",
+        [s for s in _some_of(sights, (ACCOUNTS, PEOPLE), taken, public=True) if s.address in stolen],
+    )
+    _strangers(draft, "kubelets or the control plane", _some_of(sights, (NODES, CONTROL), taken, public=True))
     nobody = sorted((key[1], came.count) for key, came in kube.origins if key[0] == ANONYMOUS)
     if nobody:
         total = times(sum(count for _, count in nobody), "request")
