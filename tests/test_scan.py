@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,25 @@ def test_a_worker_that_dies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [files_room.Range(index, 0) for index in range(len(FILES))]
     with pytest.raises(WorkerLost, match="code 9"):
         list(read_all(Plan(()), described, parts, jobs=2))
+
+
+def test_thousands_of_files_do_not_choke_the_workers(tmp_path: Path) -> None:
+    """More parts than a pipe between two processes can hold are all read."""
+    (tmp_path / "empty.log").touch()
+    described = [files_room.describe(str(tmp_path / "empty.log"))] * 4000
+    parts = [files_room.Range(index, 0) for index in range(len(described))]
+    previous = signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(120)
+    try:
+        done = [word for word in read_all(Plan(()), described, parts, jobs=2) if isinstance(word, Done)]
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+    assert len(done) == len(parts)
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError("the workers wait for each other")
 
 
 def test_a_file_without_rules_is_still_counted() -> None:

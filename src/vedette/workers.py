@@ -8,6 +8,7 @@ import queue
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -46,15 +47,20 @@ def _together(plan: Plan, files: Sequence[File], parts: Sequence[Range], jobs: i
         for worker in workers:
             worker.start()
         # The largest first, so that no worker is left with a long one at the end.
-        for part in sorted(parts, key=lambda one: -_size(files[one.file], one)):
+        waiting = iter(sorted(parts, key=lambda one: -_size(files[one.file], one)))
+        # A pipe holds some hundreds of parts; who fills it before anybody listens waits for ever.
+        for part in islice(waiting, 2 * jobs):
             todo.put(part)
-        for _ in workers:
-            todo.put(None)
         left = len(parts)
         while left:
             word = _next(said, workers)
-            left -= isinstance(word, Done)
+            if isinstance(word, Done):
+                left -= 1
+                for part in islice(waiting, 1):
+                    todo.put(part)
             yield word
+        for _ in workers:
+            todo.put(None)
         for worker in workers:
             worker.join()
     finally:
