@@ -15,7 +15,7 @@ from vedette.formats.lines import BLANK, Lines, stands_alone
 from vedette.formats.location import ChunkLines
 from vedette.schema import Projection
 
-_EVERY = 64
+_EVERY = 256
 """Of so many plain chunks the lines of one are counted."""
 _SMALL = 1 << 16
 
