@@ -1,19 +1,21 @@
 """Hostile text leaves here: one function an exit.
 
 Log lines are the attacker's to write. A terminal obeys escape sequences in them (CVE-2021-25743), so what a person
-reads passes through `terminal`, what goes into a settings file through `yaml`; JSON output needs nothing, its encoder
-escapes.
+reads passes through `terminal`, what goes into a settings file through `yaml`, into a command to be pasted through
+`shell`, into a query through `logql`; JSON output needs nothing, its encoder escapes.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 
 _PLAIN = re.compile(r"[ -~]*\Z")
 _YAML_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@%+-]*(:[A-Za-z0-9_./@%+*-]+)*\Z|\d{1,3}(\.\d{1,3}){3}/\d{1,2}\Z")
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 """Texts that some YAML reader takes for something else."""
+_HEX_RUN = re.compile(r"(\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U[0-9a-f]{8})(?=[0-9a-fA-F])")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -38,6 +40,24 @@ def yaml(text: str) -> str:
     if _YAML_PLAIN.match(text) and text.lower() not in _YAML_WORDS:
         return text
     return '"' + "".join(_yaml_shown(char) for char in text) + '"'
+
+
+def shell(text: str) -> str:
+    r"""`text` as one word of a POSIX shell's command; with invisible characters as bash's and zsh's `$'\xNN'`."""
+    if _PLAIN.match(text):
+        return shlex.quote(text)
+    # \x9b would be a byte to the shell, \u009b is the character.
+    quoted = "".join(
+        f"\\{char}" if char in "\\'" else _shown(char).replace("\\x", "\\u00") if char >= "\x80" else _shown(char)
+        for char in text
+    )
+    # A hexadecimal digit that follows \xNN would be read as a part of it.
+    return "$'" + _HEX_RUN.sub(r"\1'$'", quoted) + "'"
+
+
+def logql(text: str) -> str:
+    """`text` for the inside of a double-quoted LogQL string, which is Go's."""
+    return "".join(f"\\{char}" if char in '"\\' else _shown(char) for char in text)
 
 
 def _yaml_shown(char: str) -> str:

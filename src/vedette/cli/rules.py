@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ examples:
   vedette rules list                              all rules, a line each
   vedette rules show K3                           what it catches, needs and cannot see
   vedette rules show K3 --runbook                 what to do when it fires
+  vedette scan -o jsonl logs/ | vedette rules show K3 --runbook --alert -
   vedette rules test                              every case of every rule, by name
   vedette rules test K3 --rules my-rules/         with your own
   vedette rules lint my-rules/                    everything wrong in Sigma files, with the mend
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = verbs.add_parser("show", help="one rule: what it catches, needs and cannot see")
     show.add_argument("rule", metavar="RULE", help="a rule's name, K3")
     show.add_argument("--runbook", action="store_true", help="print its runbook")
+    show.add_argument("--alert", metavar="FILE", help="fill the runbook from this alert, a line of scan -o jsonl, or -")
     show.add_argument("--sigma", action="store_true", help="print its Sigma text")
     test = verbs.add_parser("test", help="run every case of the rules by name")
     test.add_argument("names", nargs="*", metavar="RULE", help="only these rules, or a folder of your own")
@@ -102,7 +105,8 @@ def _show(args: argparse.Namespace) -> int:
         file = (rule.folder or Path()) / name
         if rule.folder is None or not file.is_file():
             raise app.Wrong([f"{rule.name} has no {name}"])
-        print(file.read_text("utf-8"), end="")
+        text = file.read_text("utf-8")
+        print(_filled(text, rule, args.alert) if args.runbook and args.alert else text, end="")
         return 0
     print(f"{rule.name}  {rule.severity}  {terminal(rule.title)}\n")
     print(_wrapped(rule.description))
@@ -146,6 +150,24 @@ def _wrapped(text: str, first: str = "", further: str = "") -> str:
         )
         for line in text.strip().splitlines()
     )
+
+
+def _filled(text: str, rule: Rule, name: str) -> str:
+    """The runbook with the words of the first alert of this rule in the file `name`. Raises app.Wrong."""
+    from vedette import app
+    from vedette.runbook import filled
+
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        records = [json.loads(line) for line in data.splitlines() if line.strip()]
+    except OSError as error:
+        raise app.Wrong([f"{name}: {error.strerror}"]) from error
+    except ValueError as error:
+        raise app.Wrong([f"{name}: no alert as `vedette scan -o jsonl` prints it ({error})"]) from error
+    for record in records:
+        if isinstance(record, dict) and record.get("rule") == rule.name:
+            return filled(text, record)
+    raise app.Wrong([f"{name}: no alert of {rule.name} in it"])
 
 
 def _needs(needs: Sequence[Needs]) -> list[str]:

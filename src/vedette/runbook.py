@@ -1,0 +1,40 @@
+"""Runbook: what a person does when a rule fired, with the alert's own words filled in.
+
+A runbook is Markdown with placeholders, `{{actor}}`. They stand bare in `sh` blocks, where each becomes one word of the
+shell, within double quotes in `logql` blocks, and in running text. What fills them is log text, so each place has its
+own way of making it harmless.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from vedette.escape import logql, shell, terminal
+
+PLACEHOLDERS = ("actor", "address", "object", "first_seen", "last_seen", "act", "file")
+"""What a runbook may ask for; each is a field of an alert, `act` its first act."""
+
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+_FENCE = re.compile(r"\s*```(\w*)")
+_WAYS: Mapping[str, Callable[[str], str]] = {"sh": shell, "logql": logql}
+
+
+def filled(text: str, alert: Mapping[str, object]) -> str:
+    """The runbook `text` for one alert, a record as `vedette scan -o jsonl` prints it; escaped for a terminal.
+
+    Of several addresses the code blocks get the last, the only one that the client could not choose. Raises KeyError
+    for a placeholder that is none.
+    """
+    values = {name: str(alert.get("first_act" if name == "act" else name, "")) for name in PLACEHOLDERS}
+    block: str | None = None
+    lines = []
+    for line in text.splitlines():
+        if fence := _FENCE.match(line):
+            block = fence[1] if block is None else None
+        if block is None:
+            lines.append(_PLACEHOLDER.sub(lambda found: terminal(values[found[1]]) or "(none)", line))
+            continue
+        way = _WAYS.get(block, terminal)
+        lines.append(_PLACEHOLDER.sub(lambda found: way(values[found[1]].rpartition(", ")[2]), line))  # noqa: B023
+    return "\n".join(lines) + "\n"
