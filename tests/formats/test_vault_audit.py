@@ -144,6 +144,26 @@ def test_a_wrapped_answer_is_unknown_until_unwrapped() -> None:
     assert unwrapped.values(("response", "auth", "policies")) == (("default", "ops"), True)
 
 
+@pytest.mark.parametrize(
+    ("path", "inside", "sure"),
+    [
+        ("secret/data/app", {}, True),
+        ("secret/data/app", {"wrapped_accessor": "hmac-sha256:n"}, False),
+        # A batch token has no accessor.
+        ("auth/token/create", {}, False),
+        ("sys/wrapping/rewrap", {}, False),
+    ],
+)
+def test_a_wrapped_secret_holds_no_token(path: str, inside: dict[str, str], sure: bool) -> None:
+    """Only logins and the token store hand out tokens, so of another wrapped answer just the data is unknown."""
+    event = read(
+        request={"id": "1", "operation": "read", "path": path}, response={"wrap_info": {"accessor": "h", **inside}}
+    )
+    assert event.values(("response", "auth", "policies")) == ((), sure)
+    assert event.values(("granted",)) == ((), sure)
+    assert event.values(("response", "data", "keys")) == ((), False)
+
+
 def test_only_an_unwrapping_settles() -> None:
     """An ordinary login shows an accessor too, and settles nothing."""
     assert login(response={"auth": _NEW}).settles == ""

@@ -27,6 +27,8 @@ _UNREACHABLE = re.compile(
 _ERRORS = ({"error"}, {"errors"})
 """All that an answer holds that is nothing but an error; `errors` where no mount answered (a wrong unseal share)."""
 _STORES = frozenset({"kv", "generic", "cubbyhole"})
+_TOKEN_PATHS = ("auth/", "sys/wrapping/unwrap", "sys/wrapping/rewrap", "sys/mfa/")
+"""Where an answer may hold a token."""
 _SPARSE = frozenset({"auth", "request", "request.namespace", "response", "response.auth"})
 
 
@@ -167,12 +169,22 @@ def _unseen(record: Mapping[str, object], outcome: Outcome, *, answered: bool, l
     response = _part(record, "response")
     if _part(response, "wrap_info"):
         # The answer is inside the wrapping; what it was stands in the entry of its unwrapping.
-        unknown.update(f"response.{key}" for key in ("auth", "data") if not response.get(key))
-        if not response.get("auth"):
-            unknown.add("granted")
+        if not response.get("data"):
+            unknown.add("response.data")
+        if not response.get("auth") and _may_hold_token(record):
+            unknown.update(("response.auth", "granted"))
         if login:
             unknown.add("entity")
     return unknown
+
+
+def _may_hold_token(record: Mapping[str, object]) -> bool:
+    """A wrapping names the accessor of the token inside. A batch token has none, but only some paths hand out tokens.
+
+    Vault refuses an answer with auth from any other mount (request_handling.go, "unexpected Auth response").
+    """
+    inside = _text(_part(_part(record, "response"), "wrap_info"), "wrapped_accessor")
+    return bool(inside) or _path(_part(record, "request")).startswith(_TOKEN_PATHS)
 
 
 def _name(record: Mapping[str, object], fields: dict[str, object], login_mount: str) -> None:
