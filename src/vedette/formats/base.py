@@ -73,14 +73,19 @@ class Format(Protocol):
 class Projector(Protocol):
     """Decodes only the projected fields of a record."""
 
-    bindings: Mapping[str, str]
-    """Variable -> a Python expression over `e`, the projected record, or an earlier variable: the objects within it,
-    `e_objectRef` -> `e.objectRef or _Record_objectRef`."""
-    expressions: Mapping[str, str]
-    """Field name -> a Python expression over `e` and the variables that gives its hashable value, None when absent or
-    null: `e_objectRef.namespace`. The engine puts them into the loop it compiles."""
-    constants: Mapping[str, object]
-    """What the expressions name besides."""
+    @property
+    def bindings(self) -> Mapping[str, str]:
+        """Variable -> a Python expression over `e`, the projected record, or an earlier variable: objects within it,
+        `e_objectRef` -> `e.objectRef or _Record_objectRef`."""
+
+    @property
+    def expressions(self) -> Mapping[str, str]:
+        """Field name -> a Python expression over `e` and the variables that gives its hashable value, None when absent
+        or null: `e_objectRef.namespace`. The engine puts them into the loop it compiles."""
+
+    @property
+    def constants(self) -> Mapping[str, object]:
+        """What the expressions name besides."""
 
     def lines(self, chunk: bytes) -> list[Any] | None:
         """All records of a chunk of whole lines at C speed, or None when some line is not of the plain form."""
