@@ -122,7 +122,7 @@ def main_figures(bench: Bench) -> Iterator[Figure]:
         one=lambda: bench.scan([empty], 1, good=(0, 2)), two=lambda: bench.scan([empty], 2, good=(0, 2))
     )
     start_up = (measure.seconds(start["two"]), measure.seconds(start["one"]))
-    note = f"{bench.speed(runs['one'], kube)} against {bench.speed(runs['decode'], kube)}"
+    note = f"{bench.speed(runs['one'], kube)} against {bench.speed(runs['decode'], kube)}, {measure.by_cpu(runs['one'], runs['decode'])}"
     yield Figure("scan, one worker / decoding alone", measure.ratio(runs["one"], runs["decode"]), 0.55, 0.75, note)
     if duck:
         counts = peers.same_counts(bench.vedette, CONFIG, kube, [runs["duck"][0], runs["plain"][0]])
@@ -146,7 +146,7 @@ def peer_figures(bench: Bench) -> Iterator[Figure]:
         rules, count = peers.rsigma_rules(bench.cache / "rsigma-rules", CONFIG)
         runs = bench.contest(one=lambda: bench.scan([part], 1), peer=lambda: peers.rsigma(binary, rules, part))
         threads = runs["peer"][0].cpu / runs["peer"][0].seconds
-        note = f"{bench.speed(runs['one'], [part])} against {bench.speed(runs['peer'], [part])}; {count}, {threads:.1f} threads busy"
+        note = f"{bench.speed(runs['one'], [part])} against {bench.speed(runs['peer'], [part])}, {measure.by_cpu(runs['one'], runs['peer'])}; {count}, {threads:.1f} threads busy"
         yield Figure(title, measure.ratio(runs["one"], runs["peer"]), 6, 10, note)
     else:
         yield Figure(title, None, 6, 10, peers.NO_RSIGMA)
@@ -154,7 +154,7 @@ def peer_figures(bench: Bench) -> Iterator[Figure]:
     jq = shutil.which("jq")
     if jq:
         runs = bench.contest(one=lambda: bench.scan([part], 1), peer=lambda: peers.jq(jq, part))
-        note = f"{bench.speed(runs['one'], [part])} against {bench.speed(runs['peer'], [part])}"
+        note = f"{bench.speed(runs['one'], [part])} against {bench.speed(runs['peer'], [part])}, {measure.by_cpu(runs['one'], runs['peer'])}"
         yield Figure(title, measure.ratio(runs["one"], runs["peer"]), 5, 8, note)
     else:
         yield Figure(title, None, 5, 8, "jq is not installed")
@@ -180,9 +180,13 @@ def own_figures(bench: Bench) -> Iterator[Figure]:
         return bench.speed(runs[name], [part])
 
     yield Figure(
-        "500 more rules / the pack alone", measure.ratio(runs["rules"], runs["plain"]), 0.5, 0.8, speed("rules")
+        "500 more rules / the pack alone",
+        measure.ratio(runs["rules"], runs["plain"]),
+        0.5,
+        0.8,
+        f"{speed('rules')} against {speed('plain')}, {measure.by_cpu(runs['rules'], runs['plain'])}",
     )
-    note = f"{speed('networks')} against {speed('few')}"
+    note = f"{speed('networks')} against {speed('few')}, {measure.by_cpu(runs['networks'], runs['few'])}"
     yield Figure("allowlist of 10,000 networks / 5", measure.ratio(runs["networks"], runs["few"]), 0.9, 1.0, note)
     yield Figure("gz / plain, one worker", measure.ratio(runs["gz"], runs["plain"]), 0.6, 0.8, speed("gz"))
     yield Figure("zst / plain, one worker", measure.ratio(runs["zst"], runs["plain"]), 0.6, 0.8, speed("zst"))
