@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import threading
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -131,3 +134,59 @@ def test_a_thread_that_is_left_early_ends() -> None:
     assert next(taken) == 0
     taken.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+
+
+@pytest.mark.parametrize("packing", ["plain", "gzip", "zstd"])
+def test_a_pipe_is_unpacked_by_its_first_bytes(tmp_path: Path, packing: str) -> None:
+    """What can be read but once, and comes in pieces that split a header, gives the same lines as a file."""
+    from tests.sources.packed import zstd
+
+    packed = {"plain": lambda data: data, "gzip": gzip.compress, "zstd": zstd}[packing]
+    pieces = [packed(LINES[:1000]), packed(LINES[1000:])]
+    whole = b"".join(pieces)
+    cuts = [1, 2, len(pieces[0]) + 1, len(whole)]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("wb", buffering=0) as out:
+            for begin, end in pairwise([0, *cuts]):
+                out.write(whole[begin:end])
+                time.sleep(0.02)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert _all(pipe) == LINES
+    writer.join()
+
+
+def test_a_folder_is_read_to_an_end(tmp_path: Path) -> None:
+    """A pipe in it would be waited for without end; a link to a folder is followed, a ring of links once."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "logs" / "a.log").write_bytes(b"x\n")
+    (tmp_path / "elsewhere" / "b.log").write_bytes(b"x\n")
+    os.mkfifo(tmp_path / "logs" / "pipe")
+    (tmp_path / "logs" / "further").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "ring").symlink_to(tmp_path / "logs")
+    (tmp_path / "logs" / "gone.log").symlink_to(tmp_path / "nothing")
+    found, problems = discover([str(tmp_path / "logs")])
+    assert [Path(name).name for name in found] == ["a.log", "gone.log", "b.log"]
+    assert problems == []
+
+
+def test_a_folder_that_cannot_be_entered_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in it is not read, and that is said."""
+    (tmp_path / "a.log").write_bytes(b"x\n")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    found, problems = discover([str(tmp_path)])
+    assert [Path(name).name for name in found] == ["a.log"]
+    assert [problem.endswith("closed: Permission denied") for problem in problems] == [True]

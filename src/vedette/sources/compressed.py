@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol
 
 _READ = 1 << 17
@@ -17,6 +18,8 @@ class Broken(Exception):
 
 
 Block = bytes | Broken
+Read = Callable[[int], bytes]
+"""Gives some bytes of a file, at most so many (the first time perhaps more), and none at its end."""
 
 
 def gzip_blocks(descriptor: int) -> Iterator[Block]:
@@ -39,14 +42,15 @@ def gzip_blocks(descriptor: int) -> Iterator[Block]:
     else:
         return
     os.lseek(descriptor, 0, os.SEEK_SET)
-    yield from _zlib_blocks(descriptor, given)
+    yield from zlib_blocks(partial(os.read, descriptor), given)
 
 
-def _zlib_blocks(descriptor: int, skip: int) -> Iterator[Block]:
+def zlib_blocks(read: Read, skip: int = 0) -> Iterator[Block]:
+    """As `gzip_blocks`, of what can be read but once; without the first `skip` bytes of the plain text."""
     member = zlib.decompressobj(wbits=31)
     pending = b""
     while True:
-        data = pending or os.read(descriptor, _READ)
+        data = pending or read(_READ)
         if not data:
             yield Broken("the gzip data is cut off")
             return
@@ -60,11 +64,11 @@ def _zlib_blocks(descriptor: int, skip: int) -> Iterator[Block]:
         pending = member.unconsumed_tail
         if member.eof:
             pending = member.unused_data.lstrip(b"\0")
-            if pending and not pending.startswith(b"\x1f\x8b"):
+            if not b"\x1f\x8b".startswith(pending[:2]):
                 yield block[skip:]
                 yield Broken("something that is no gzip data follows the gzip data")
                 return
-            if pending or (pending := os.read(descriptor, _READ)):
+            if pending or (pending := read(_READ)):
                 member = zlib.decompressobj(wbits=31)
             else:
                 yield block[skip:]
@@ -90,8 +94,8 @@ class Decompressor(Protocol):
         """Further plain bytes."""
 
 
-def zstd_blocks(descriptor: int) -> Iterator[Block]:
-    """All frames of a zstd file."""
+def zstd_blocks(read: Read) -> Iterator[Block]:
+    """All frames of zstd data."""
     import sys
 
     if sys.version_info >= (3, 14):
@@ -104,7 +108,7 @@ def zstd_blocks(descriptor: int) -> Iterator[Block]:
     while True:
         data = pending
         if not data and frame.needs_input:
-            data = os.read(descriptor, _READ)
+            data = read(_READ)
             if not data:
                 if not frame.eof:
                     yield Broken("the zstd data is cut off")
@@ -118,7 +122,7 @@ def zstd_blocks(descriptor: int) -> Iterator[Block]:
         if block:
             yield block
         if frame.eof:
-            pending = frame.unused_data or os.read(descriptor, _READ)
+            pending = frame.unused_data or read(_READ)
             if not pending:
                 return
             frame = ZstdDecompressor()

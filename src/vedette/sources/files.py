@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from vedette.sources.ahead import ahead
-from vedette.sources.compressed import Block, Broken, gzip_blocks, zstd_blocks
+from vedette.sources.compressed import Block, Broken, gzip_blocks, zlib_blocks, zstd_blocks
 
 CHUNK = (1 << 17) - 4096
 """Bytes read at once: so few that the allocator keeps the memory (it maps and unmaps 128 KB and more anew each time,
@@ -59,7 +61,8 @@ class Range:
 def discover(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     """The files that `paths` (files, folders, globs, `-`) name, in order and once each; and what is wrong.
 
-    A folder gives all files beneath it but hidden ones and those whose suffix says that they are no logs.
+    A folder gives all files beneath it, links to folders followed once, but hidden ones and those whose suffix says
+    that they are no logs. A pipe or device in it is left alone: it may never end.
     """
     found: dict[str, None] = {}
     problems: list[str] = []
@@ -67,8 +70,10 @@ def discover(paths: Sequence[str]) -> tuple[list[str], list[str]]:
         if path == STDIN:
             found[STDIN] = None
         elif os.path.isdir(path):
-            inside = list(_inside(path))
-            if not inside:
+            unreadable: list[str] = []
+            inside = list(_inside(path, unreadable))
+            problems += unreadable
+            if not inside and not unreadable:
                 problems.append(f"{path}: no log file in this folder")
             found.update(dict.fromkeys(inside))
         elif os.path.exists(path):
@@ -82,12 +87,33 @@ def discover(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(found), problems
 
 
-def _inside(folder: str) -> Iterator[str]:
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+def _inside(folder: str, problems: list[str]) -> Iterator[str]:
+    def unreadable(error: OSError) -> None:
+        problems.append(f"{error.filename}: {error.strerror}")
+
+    entered = {os.path.realpath(folder)}
+    for here, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and _new(entered, here, name))
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() not in _NO_LOGS:
-                yield os.path.join(here, name)
+            path = os.path.join(here, name)
+            if not name.startswith(".") and Path(name).suffix.lower() not in _NO_LOGS and _ends(path):
+                yield path
+
+
+def _new(entered: set[str], here: str, name: str) -> bool:
+    """True for a folder that was not entered before, by whatever name."""
+    real = os.path.realpath(os.path.join(here, name))
+    seen = real in entered
+    entered.add(real)
+    return not seen
+
+
+def _ends(path: str) -> bool:
+    """True for a file; also for what is none that can be read, which `describe` says why."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
 
 
 def describe(name: str) -> File:
@@ -101,8 +127,11 @@ def describe(name: str) -> File:
         return File(name, 0)
     with open(name, "rb") as file:
         magic = file.read(4)
-    packing = "gzip" if magic[:2] == b"\x1f\x8b" else "zstd" if magic == b"\x28\xb5\x2f\xfd" else ""
-    return File(name, status.st_size, packing)
+    return File(name, status.st_size, _packing(magic))
+
+
+def _packing(begin: bytes) -> str:
+    return "gzip" if begin[:2] == b"\x1f\x8b" else "zstd" if begin[:4] == b"\x28\xb5\x2f\xfd" else ""
 
 
 def head(file: File, size: int = 1 << 16) -> bytes:
@@ -163,18 +192,39 @@ def _plain_chunks(file: File, part: Range) -> Iterator[bytes]:
 
 def _blocks(file: File) -> Iterator[Block]:
     if file.name == STDIN:
-        yield from _read(sys.stdin.buffer.fileno(), None)
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
+        yield from _piped(sys.stdin.buffer.fileno())
         return
     descriptor = os.open(file.name, os.O_RDONLY)
     try:
         if file.packing == "gzip":
             yield from ahead(gzip_blocks(descriptor))
         elif file.packing == "zstd":
-            yield from ahead(zstd_blocks(descriptor))
+            yield from ahead(zstd_blocks(partial(os.read, descriptor)))
         else:
-            yield from _read(descriptor, None)
+            yield from _piped(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _piped(descriptor: int) -> Iterator[Block]:
+    """What can be read but once, so that only now its first bytes tell whether it is packed."""
+    begin = b""
+    while len(begin) < 4 and (block := os.read(descriptor, CHUNK)):
+        begin += block
+    waiting = [begin]
+
+    def read(size: int) -> bytes:
+        return waiting.pop() if waiting else os.read(descriptor, size)
+
+    packing = _packing(begin)
+    if packing:
+        yield from zlib_blocks(read) if packing == "gzip" else zstd_blocks(read)
+        return
+    if begin:
+        yield begin
+    yield from _read(descriptor, None)
 
 
 def _read(descriptor: int, left: int | None) -> Iterator[bytes]:
