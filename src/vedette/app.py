@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from vedette.engine.matcher import reaction_to
 from vedette.engine.roster import Roster
 from vedette.engine.sighting import Sighting
 from vedette.engine.sorter import Sorter
+from vedette.escape import terminal
 from vedette.event import Event
 from vedette.formats import SCHEMAS
 from vedette.formats.base import TrustedProxy
@@ -36,7 +38,8 @@ class Wrong(Exception):
     """What a person must mend before anything can run; one text a problem."""
 
     def __init__(self, problems: Sequence[object]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        # A file's name may be the attacker's text; a Problem cleans itself.
+        super().__init__("\n".join(terminal(one) if isinstance(one, str) else str(one) for one in problems))
 
 
 def load_settings(config: str | None) -> settings_room.Settings:
@@ -161,7 +164,10 @@ class ScanRun:
         self._number_lines()
         self._notice_changes(before)
         if self.request.quarantine is not None:
-            self._write_quarantine(Path(self.request.quarantine), rejected)
+            try:
+                self._write_quarantine(Path(self.request.quarantine), rejected)
+            except OSError as error:
+                self.troubles.append(f"{self.request.quarantine}: {error.strerror}; the quarantine is not whole")
         rejected.close()
 
     def alerts(self) -> Iterator[Alert]:
@@ -248,13 +254,14 @@ class ScanRun:
 
 
 def _fingerprint(file: File) -> tuple[int, int] | None:
+    """What changes when a file does; None for what is read but once, a pipe or a device."""
     if file.name == STDIN:
         return None
     try:
         status = os.stat(file.name)
     except OSError:
         return (0, 0)
-    return status.st_size, status.st_mtime_ns
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def prepare_scan(request: ScanRequest) -> ScanRun:
@@ -270,7 +277,19 @@ def prepare_scan(request: ScanRequest) -> ScanRun:
             troubles.append(f"{name}: {error.strerror or error}")
     if not files:
         raise Wrong(troubles or ["nothing to read"])
+    if request.quarantine is not None:
+        _check_quarantine(Path(request.quarantine), files)
     return ScanRun(request, settings, rules, files, troubles)
+
+
+def _check_quarantine(path: Path, files: Sequence[File]) -> None:
+    """Raises Wrong where the quarantine cannot be written or would take a log's place: before an hour's scan."""
+    try:
+        if any(file.name != STDIN and path.exists() and path.samefile(file.name) for file in files):
+            raise Wrong([f"--quarantine {path}: this is one of the logs; name a file of its own"])
+        path.open("ab").close()
+    except OSError as error:
+        raise Wrong([f"--quarantine {path}: {error.strerror}"]) from error
 
 
 def events(paths: Sequence[str], config: str | None = None) -> Iterator[Event]:

@@ -131,7 +131,7 @@ class Scanner:
                 if run.full():
                     yield run.report()
         except (OSError, Broken) as error:
-            trouble = str(error)
+            trouble = (error.strerror if isinstance(error, OSError) else None) or str(error)
         run.take(run.reader.finish())
         yield run.report()
         run.counts.tally = run.reader.tally

@@ -25,10 +25,13 @@ class WorkerLost(Exception):
 
 def read_all(plan: Plan, files: Sequence[File], parts: Sequence[Range], jobs: int) -> Iterator[Report | Done]:
     """Read all `parts`, by `jobs` processes where that is more than one. Raises WorkerLost."""
-    if jobs <= 1 or len(parts) <= 1:
+    # A new process has no standard input, and /dev/stdin is another's there: what is piped is read here.
+    shared = [part for part in parts if _is_file(files[part.file])]
+    if jobs <= 1 or len(shared) <= 1:
         yield from _alone(plan, files, parts)
     else:
-        yield from _together(plan, files, parts, min(jobs, len(parts)))
+        yield from _together(plan, files, shared, min(jobs, len(shared)))
+        yield from _alone(plan, files, [part for part in parts if not _is_file(files[part.file])])
 
 
 def _alone(plan: Plan, files: Sequence[File], parts: Sequence[Range]) -> Iterator[Report | Done]:
@@ -68,6 +71,10 @@ def _together(plan: Plan, files: Sequence[File], parts: Sequence[Range], jobs: i
             if worker.is_alive():
                 worker.terminate()
                 worker.join()
+
+
+def _is_file(file: File) -> bool:
+    return file.size > 0 and not file.name.startswith(("/dev/", "/proc/"))
 
 
 def _size(file: File, part: Range) -> int:

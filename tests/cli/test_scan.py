@@ -100,6 +100,16 @@ def test_standard_input(tmp_path: Path) -> None:
     assert vedette("scan", "-", data=b"", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize("paths", ["- {0} {1}", "{0} /dev/stdin {1}"])
+@pytest.mark.parametrize("piped", [True, False])
+def test_standard_input_beside_files(paths: str, piped: bool) -> None:
+    """However many processes read the files, what is piped or redirected in is read as well."""
+    log, others = LOGS / "auth.log", (LOGS / "observations.jsonl", LOGS / "vault-audit.jsonl")
+    command = f"scan -q --jobs 2 -o jsonl --rule S1 --config {SETTINGS} {paths.format(*others)}"
+    done = _shell(command, data=log.read_bytes()) if piped else _shell(f"{command} < {log}")
+    assert {json.loads(line)["rule"] for line in done.stdout.splitlines()} == {"S1"}
+
+
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
@@ -159,6 +169,10 @@ def test_quarantine_keeps_what_could_not_be_read(tmp_path: Path) -> None:
         (["scan", "a.log", "--rule", "K99"], "no rule is called 'K99'"),
         (["scan", "a.log", "--config", "none.yaml"], "none.yaml"),
         (["scan", "a.log", "--rules", "none/"], "none/: no Sigma rule"),
+        (["scan", "\x1b[2J.log"], "\\x1b[2J.log: no such file or folder"),
+        (["scan", "a.log", "--quarantine", "none/q.jsonl"], "--quarantine none/q.jsonl: No such file or directory"),
+        (["scan", "a.log", "--quarantine", "."], "--quarantine .: Is a directory"),
+        (["scan", "a.log", "--quarantine", "./a.log"], "--quarantine a.log: this is one of the logs"),
     ],
 )
 def test_a_wrong_call_says_what_to_do(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -168,6 +182,60 @@ def test_a_wrong_call_says_what_to_do(tmp_path: Path, arguments: list[str], said
     done = vedette(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    assert not (tmp_path / "a.log").exists() or (tmp_path / "a.log").read_bytes() == GOOD
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("output", ["table", "json", "jsonl"])
+def test_a_full_disk_is_an_error_and_no_alert(output: str) -> None:
+    """Exit code 2 and a sentence, whether it is the output that does not fit or the quarantine."""
+    for arguments, redirected in (
+        (["-o", output], "> /dev/full"),
+        (["-o", output, "--quarantine", "/dev/full"], "> /dev/null"),
+    ):
+        log = LOGS / "auth.log"
+        if "--quarantine" in arguments:
+            arguments.append("-")
+        done = _shell(f"scan -q --config {SETTINGS} {' '.join(arguments)} {log} {redirected}", data=b"no log line\n")
+        assert done.returncode == 2
+        assert b"No space left on device" in done.stderr
+        assert b"Traceback" not in done.stderr
+        assert b"Exception ignored" not in done.stderr
+
+
+def _shell(command: str, data: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a shell would, with its redirections."""
+    return subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m vedette {command}"],
+        input=data,
+        capture_output=True,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **environment},
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("redirected", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_closed_stream_is_no_reason_to_fall(redirected: str) -> None:
+    """Alerts are found all the same, and what was meant for one stream does not go to another."""
+    done = _shell(f"scan --config {SETTINGS} -o jsonl {LOGS / 'auth.log'} {redirected}")
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert all(json.loads(line)["rule"] == "S1" for line in done.stdout.splitlines())
+    closed = _shell("scan - <&-")
+    assert closed.returncode == 2
+    assert b"-: standard input is closed" in closed.stderr
+
+
+def test_any_locale_can_show_any_name(tmp_path: Path) -> None:
+    """What the terminal's encoding lacks is shown escaped."""
+    line = (LOGS / "auth.log").read_text().splitlines()[76]
+    (tmp_path / "é€.log").write_text(line.replace(" me ", " mé€ ") + "\n")
+    done = _shell(f"scan -q --config {SETTINGS} {tmp_path / 'é€.log'}", LC_ALL="C", PYTHONIOENCODING="ascii:strict")
+    assert done.returncode == 1
+    assert b"m\\xe9\\u20ac from 203.0.113.9" in done.stdout
     assert b"Traceback" not in done.stderr
 
 

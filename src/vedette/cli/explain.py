@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _data(name: str) -> bytes:
+    if name == "-" and sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed")
     data = sys.stdin.buffer.read(_MOST) if name == "-" else Path(name).read_bytes()[:_MOST]
     return data if data.endswith(b"\n") else data + b"\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -86,6 +87,7 @@ def run(arguments: Sequence[str]) -> int:
         parser.print_help(sys.stderr)
         return 2
     module: Any = importlib.import_module(f"vedette.cli.{args.command}")
+    _ready_streams()
     try:
         code: int = module.run(args)
         sys.stdout.flush()
@@ -93,7 +95,29 @@ def run(arguments: Sequence[str]) -> int:
         print("\ninterrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read our output (head, less) has had enough; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output (head, less) has had enough.
+        _drop_output()
         return 0
+    except OSError as error:
+        # A full disk beneath the output or the temporary files.
+        _drop_output()
+        where = f"{terminal(str(error.filename))}: " if error.filename else ""
+        print(f"vedette: {where}{error.strerror or error}; the output is not whole", file=sys.stderr)
+        return 2
     return code
+
+
+def _ready_streams() -> None:
+    """A character that the locale lacks is shown escaped; a stream that is closed takes all and shows nothing."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """What is still held for standard output goes nowhere: Python would try once more at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
