@@ -282,6 +282,7 @@ def test_a_dry_run_is_told(more: dict[str, Any], dry: bool | None) -> None:
     event = read(**more)
     assert event.fields.get("dryRun") is dry
     assert event.complete(("dryRun",)) is (dry is not None)
+    assert event.fields["dryRunClaimed"] is (dry is None)
 
 
 def test_a_proxied_path_is_decoded() -> None:

@@ -16,6 +16,8 @@ from vedette.formats.kube_uri import asks_dry_run, dry_run, path_of, proxied
         ("/a?dryRun=%41ll", True),
         ("/a?dry%52un=All", True),
         ("/a?dryRun=all", False),
+        ("/a?" + "&" * 9_999 + "dryRun=All", True),
+        ("/a?" + "&" * 10_000 + "dryRun=All", False),
         ("/a?DryRun=All", False),
         ("/a?dryRun=", False),
         ("/a?dryRun=All;x=1", False),

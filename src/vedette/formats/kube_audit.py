@@ -198,6 +198,7 @@ def _read_uri(record: Mapping[str, object], fields: dict[str, object], unknown: 
         record.get("requestObject"),
         body_known="requestObject" not in unknown,
     )
+    fields["dryRunClaimed"] = dry is None
     if dry is None:
         unknown.add("dryRun")
     else:

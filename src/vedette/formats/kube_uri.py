@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from vedette.formats.schemas.kube_audit import DELETES
+
 _ROUNDS = 5
+_PARAMETERS = 10_000
+"""Of more Go takes none since 1.24.12 and 1.25.6 (net/url, CVE-2025-61726): the request is carried out."""
 _INTO_POD = frozenset({"exec", "run", "attach", "portForward", "containerLogs", "checkpoint"})
 """Paths of the kubelet that continue with a namespace, a pod and perhaps a container."""
 
@@ -30,6 +34,8 @@ def asks_dry_run(uri: str) -> bool:
     if "?" not in uri:
         return False
     query = uri.partition("?")[2]
+    if query.count("&") >= _PARAMETERS:
+        return False
     return any(key == "dryRun" and value == "All" for key, value in parse_qsl(query, keep_blank_values=True))
 
 
@@ -41,7 +47,7 @@ def dry_run(verb: str, subresource: str, uri: str, body: object, *, body_known: 
     """
     asked = asks_dry_run(uri)
     in_body = body.get("dryRun") if isinstance(body, Mapping) else None
-    if verb in ("delete", "deletecollection"):
+    if verb in DELETES:
         if isinstance(body, Mapping):
             return _says_all(in_body)
         return asked if body_known or not asked else None

@@ -9,6 +9,7 @@ _T, _N, _B, _L, _O = FieldType.TEXT, FieldType.NUMBER, FieldType.BOOL, FieldType
 
 WRITES = frozenset({"create", "update", "patch"})
 """The verbs that leave an object behind."""
+DELETES = frozenset({"delete", "deletecollection"})
 _PROXY = ("objectRef.subresource",)
 
 
@@ -20,6 +21,11 @@ def _glance_proxy(subresource: object) -> Values:
 def _glance_after(verb: object) -> Values:
     """Only a write makes something of an object."""
     return Values((), complete=verb not in WRITES)
+
+
+def _glance_claimed(verb: object) -> Values:
+    """Only deletes take their options from a body."""
+    return Values((), complete=False) if verb in DELETES else Values((False,), complete=True)
 
 
 _EVENT = (
@@ -102,6 +108,14 @@ _DERIVED = (
     ),
     Field("via", _T, "The trusted proxy between, by its user name; absent where there is none.", derived=True),
     Field("dryRun", _B, "True when requestURI asks for a dry run, which changes nothing.", derived=True),
+    Field(
+        "dryRunClaimed",
+        _B,
+        "True when the query of a delete asks for a dry run and a body that was not written may have said otherwise.",
+        derived=True,
+        by=("verb",),
+        glance=_glance_claimed,
+    ),
     Field(
         "objectAfter",
         _O,
