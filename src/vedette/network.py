@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 _V4_MAPPED = 0xFFFF << 32
 _HOST_NAME = re.compile(r"(?=.*[A-Za-z_])[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
@@ -61,6 +62,7 @@ class Networks:
         return at >= 0 and ranges[at][0] <= number <= ranges[at][1]
 
 
+@lru_cache(maxsize=1 << 15)
 def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     """`text` as a network; raises NotANetwork, naming the network meant where host bits are set."""
     try:

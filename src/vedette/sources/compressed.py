@@ -10,7 +10,8 @@ from functools import partial
 from typing import Protocol
 
 _READ = 1 << 17
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
+"""Plain bytes given at once: what the one thread unpacks is still in the cache when the other decodes it."""
 
 
 class Broken(Exception):
