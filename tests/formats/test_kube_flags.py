@@ -10,6 +10,8 @@ from vedette.formats.kube_flags import audit_flags
 
 _LIST = "apiServer:\n  extraArgs:\n  - name: audit-log-path\n    value: /var/log/a.log\n  - name: v\n    value: '2'\n"
 _MAP = 'apiServer:\n  extraArgs:\n    audit-log-path: "/var/log/a.log"\n    v: "2"\n'
+_HIDDEN = "apiServer:\n  extraArgs:\n  - value: /a\n    name: {}\n"
+_FLAG = ["--audit-log-path=/var/log/a.log"]
 
 
 def pod(*containers: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +56,33 @@ def pod(*containers: dict[str, Any]) -> dict[str, Any]:
         ({"data": {"ClusterConfiguration": "audit: " + "[" * 5000}}, []),
         ({"data": {"ClusterConfiguration": "[audit]"}}, []),
         ({"data": {"ClusterConfiguration": "apiServer: {extraArgs: audit}"}}, []),
+        ({"data": {"ClusterConfiguration": _HIDDEN.format('"\\x61udit-log-path"')}}, ["--audit-log-path=/a"]),
+        ({"data": {"ClusterConfiguration": _HIDDEN.format('"aud\\\n    it-log-path"')}}, ["--audit-log-path=/a"]),
+        ({"data": {"ClusterConfiguration": _HIDDEN.format("!!binary YXVkaXQtbG9nLXBhdGg=")}}, ["--audit-log-path=/a"]),
+        ({"data": {"ClusterConfiguration": _HIDDEN.format("!!binary x")}}, []),
+        ({"data": {"ClusterConfiguration": _HIDDEN.format("audit-log-path") + "--- [\n"}}, ["--audit-log-path=/a"]),
+        (
+            {"data": {"ClusterConfiguration": _MAP.replace("apiServer:", "x: &x") + "apiServer:\n  <<: [*x]\n"}},
+            ["--audit-log-path=/var/log/a.log"],
+        ),
+        (
+            {"data": {"ClusterConfiguration": "apiServer: {extraArgs: &x {<<: *x, audit-log-path: /a}}"}},
+            [],
+        ),
+        ({"data": {"ClusterConfiguration": "apiServer: {}" + " " * 70_000}}, ["--audit-unread"]),
+        # A field that the server drops does not speak for the one that it takes.
+        ({"data": {"ClusterConfiguration": "apiServer: {}"}, "other": ["--audit-log-path=/a"]}, []),
+        ({"data": {"ClusterConfiguration": "apiServer: {}"}, "other": {"ClusterConfiguration": _MAP}}, []),
+        (
+            [
+                {"op": "test", "path": "/data/ClusterConfiguration", "value": _MAP},
+                {"op": "replace", "path": "/data/Cluster~0Configuration", "value": _MAP},
+                {"op": "replace", "path": "/data/ClusterConfiguration", "value": "apiServer: {}"},
+                "no operation",
+            ],
+            [],
+        ),
+        ([{"op": "replace", "path": "", "value": {"data": {"ClusterConfiguration": _LIST}}}], _FLAG),
         ("text --audit-log-path=/a", []),
         (None, []),
         ([["--audit-log-maxage=1"]], ["--audit-log-maxage=1"]),
