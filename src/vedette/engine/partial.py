@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import assert_never
 
 from vedette.engine.compare import Verdict
@@ -43,7 +44,7 @@ class Partial:
     def _items(self, value: object, rest: tuple[Step, ...]) -> Values:
         if value is None:
             return Values((), complete=True)
-        if value in ("", ()):
+        if not value and value in ("", ()):
             # A format may take an empty text for an absent one.
             return Values((), complete=False)
         return Values(walk(value, rest), complete=True)
@@ -64,6 +65,7 @@ class Partial:
         return verdict if verdict is certain else None
 
 
+@lru_cache(maxsize=1 << 14)
 def split(steps: tuple[Step, ...]) -> tuple[str, tuple[Step, ...]]:
     """The dotted name of the leading keys, and the steps from the first index on."""
     keys: list[str] = []
