@@ -31,7 +31,7 @@ def _glance_claimed(verb: object) -> Values:
 _EVENT = (
     Field("kind", _T, "Always Event where present; items cut out of an EventList carry none."),
     Field("apiVersion", _T, "audit.k8s.io/v1 or audit.k8s.io/v1beta1; absent in items of an EventList."),
-    Field("level", _T, "Metadata, Request or RequestResponse: how much the audit policy lets be written.", hot=True),
+    Field("level", _T, "Metadata, Request or RequestResponse: how much the audit policy lets be written.", warm=True),
     Field("auditID", _T, "The request's id, the same at each stage; a client may choose it (header Audit-ID)."),
     Field("stage", _T, "RequestReceived, ResponseStarted, ResponseComplete or Panic.", hot=True),
     Field("requestURI", _T, "Path and query as the client sent them, percent-encoding kept.", warm=True),
@@ -75,7 +75,7 @@ _OBJECT = (
         warm=True,
     ),
     Field("objectRef.uid", _T, "The object's uid, where the server knew it."),
-    Field("objectRef.apiGroup", _T, "The API group; absent for the core group.", hot=True),
+    Field("objectRef.apiGroup", _T, "The API group; absent for the core group.", warm=True),
     Field("objectRef.apiVersion", _T, "The API version within the group: v1."),
     Field("objectRef.resourceVersion", _T, "The version that the request named."),
     Field("objectRef.subresource", _T, "exec, status, eviction, token …; absent for the object itself.", hot=True),
