@@ -265,3 +265,10 @@ def test_usual_lines_are_read_at_once() -> None:
         "disconnected",
         "invalid_user",
     ]
+
+
+@pytest.mark.parametrize("stamp", ["9" * 17, "9" * 5000, "-1", "x", ""])
+def test_a_stamp_that_is_no_time_is_none(stamp: str) -> None:
+    """An entry is read whatever its time; Python refuses to convert more than 4,300 digits."""
+    event = event_of(entry(__REALTIME_TIMESTAMP=stamp))
+    assert (event.time, event.outcome) == (0, Outcome.DONE)

@@ -34,6 +34,12 @@ def nanos(*moment: int) -> int:
         ("Mon 2026-11-23 06:38:49 UTC kali sshd[581]: ", "Mon 2026-11-23 06:38:49 UTC", "kali", "sshd", 581),
         ("1570338064.732555 kali sshd[581]: ", "1570338064.732555", "kali", "sshd", 581),
         ("bastion sshd[581]: ", "", "bastion", "sshd", 581),
+        # BusyBox says facility and level; some say a year or a zone behind the time, or which relay it came by.
+        ("Nov 23 06:38:49 alpine auth.info sshd[581]: ", "Nov 23 06:38:49", "alpine", "sshd", 581),
+        ("<38>Nov 23 06:38:49 alpine authpriv.info sshd-session[5]: ", "Nov 23 06:38:49", "alpine", "sshd-session", 5),
+        ("Nov 23 06:38:49 UTC bastion sshd[581]: ", "Nov 23 06:38:49", "bastion", "sshd", 581),
+        ("Nov 23 06:38:49 2026 bastion sshd[581]: ", "Nov 23 06:38:49", "bastion", "sshd", 581),
+        ("Nov 23 06:38:49 relay bastion sshd: ", "Nov 23 06:38:49", "bastion", "sshd", None),
         ("sshd[581]: ", "", "", "sshd", 581),
         ("sshd: ", "", "", "sshd", None),
         ("<38>1 2026-11-23T06:38:49Z bastion sshd 581 - - ", "2026-11-23T06:38:49Z", "bastion", "sshd", 581),

@@ -168,3 +168,24 @@ def test_a_long_message_costs_no_time() -> None:
     assert said.address == "198.51.100.7"
     assert parse("Accepted password for " + " from a" * 20_000 + " ").address == "a"
     assert parse("User " + " from a" * 20_000) == OTHER
+
+
+@pytest.mark.parametrize("end", ["", " port 22 ssh2", " port 22 ssh2: RSA SHA256:x", ' port 22 ssh2", client host "h'])
+@pytest.mark.parametrize("key", ["RSA-CERT SHA256:x ID ", 'RSA SHA256:x, client user "', ""])
+def test_what_follows_the_port_of_a_login_does_not_move_it(key: str, end: str) -> None:
+    """sshd cuts its messages; a certificate's id or a principal that lost its end names no address."""
+    said = parse(f"Accepted publickey for root from 203.0.113.9 port 22 ssh2: {key}{'x' * 900} from 10.0.0.1{end}")
+    assert (said.event, said.user, said.address) == ("accepted", "root", "203.0.113.9")
+
+
+def test_a_repeated_message_that_lost_its_end_counts() -> None:
+    """The bracket is the first thing to be cut."""
+    said = parse("message repeated 2 times: [ Accepted password for alice from 192.0.2.7 port 22 ssh2")
+    assert (said.event, said.address) == ("accepted", "192.0.2.7")
+
+
+def test_a_message_without_end_takes_no_time() -> None:
+    """A line of megabytes, made of what the patterns look for; a pattern that tries all ways would take hours."""
+    piece = '(serial 0) CA x y, client user "a" client host "b" from c port 1: '
+    said = parse("Accepted publickey for root from 203.0.113.9 port 22 ssh2: RSA SHA256:a ID " + piece * 50_000)
+    assert said.address == "203.0.113.9"

@@ -61,7 +61,8 @@ class Sshd:
         if "MESSAGE" not in entry or not _is_sshd(entry):
             raise Unreadable(_ANOTHER)
         stamp = entry.get("_SOURCE_REALTIME_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
-        micros = int(stamp) if isinstance(stamp, str) and stamp.isascii() and stamp.isdigit() else 0
+        # Sixteen digits reach to the year 2286.
+        micros = int(stamp) if isinstance(stamp, str) and stamp.isascii() and stamp.isdigit() and len(stamp) < 17 else 0
         pid = entry.get("_PID") or entry.get("SYSLOG_PID")
         line = Line(
             "",

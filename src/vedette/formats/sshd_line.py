@@ -20,6 +20,12 @@ _NAME = r"\[?([^\s:\[\]]+)(?:\[(\d+)\])?\]?"
 _LINE = re.compile(
     rf"(?:<\d{{1,3}}>)?(?:({TRADITIONAL}|{ISO}|{_FULL}|{_UNIX}) )?(?:({HOST}) )?{_NAME}(?:: ?|(?<=\]) )(.*)", re.DOTALL
 )
+_FURTHER = re.compile(
+    rf"(?:<\d{{1,3}}>)?({TRADITIONAL}|{ISO}|{_FULL}|{_UNIX}) (?:\S+ ){{0,3}}?({HOST}) (?:[a-z0-9]+\.[a-z]+ )?"
+    r"(sshd(?:-session|-auth)?)(?:\[(\d+)\])?: ?(.*)",
+    re.DOTALL,
+)
+"""With a year, a zone or a relay before the host, or a facility and level behind it (BusyBox: `auth.info`)."""
 _STAMPED = re.compile(rf"(?:<\d{{1,3}}>)?(?:{TRADITIONAL}|{ISO}|{_FULL}|{_UNIX}) \S", re.DOTALL)
 _RFC5424 = re.compile(
     r"<\d{1,3}>1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(?:[^\]\"]|\"(?:[^\"\\]|\\.)*\")*\])+)(?: \ufeff?(.*))?",
@@ -59,6 +65,10 @@ def split(text: str) -> Line | None:
         stamp, host, program, pid, message = found.groups()
         if stamp or pid or program in PROGRAMS:
             return Line(stamp or "", host or "", program, int(pid[:9]) if pid else None, message)
+    found = _FURTHER.fullmatch(text)
+    if found:
+        stamp, host, program, pid, message = found.groups()
+        return Line(stamp, host, program, int(pid[:9]) if pid else None, message)
     if _STAMPED.match(text):
         # A line of syslog without a program's name: `… host last message repeated 3 times`.
         return Line("", "", "", None, text)

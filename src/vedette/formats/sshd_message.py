@@ -3,7 +3,8 @@
 A user name is the client's own text and may be made to look like a whole message: `root from 10.0.0.1 port 22 ssh2`.
 So a message is matched from its first word to its last, and where a name may hold anything the last ` from … port …`
 counts, which is sshd's own. What follows the port (a key, a certificate's id, a host's claim) may hold such words as
-well, but only behind a name that has no space: that form is tried first.
+well, but only behind a name that has no space: that form is tried first, and of a login that was accepted, whose name
+is an account's, whatever follows the colon: sshd cuts a message at 1,023 bytes, so a long id loses its end.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ _END = r"(?: \[preauth\])? *"
 _AUTH = re.compile(r"(Accepted|Failed) (\S+) for (?:(?:invalid|illegal) user )?(.*)", re.DOTALL)
 _PLAIN = re.compile(rf"(\S+) from (\S+) port (\d+)(?: +ssh\d?)?(?:: ({_KEY}))?{_END}", re.DOTALL)
 _GREEDY = re.compile(rf"(.*) from (\S+) port (\d+)(?: +ssh\d?)?(?:: (.*?))?{_END}", re.DOTALL)
+_BEHIND_PORT = re.compile(r"(\S+) from (\S+) port (\d+)(?: +ssh\d?)?: (.*)", re.DOTALL)
 _PORTLESS = re.compile(rf"(.*) from (\S+){_END}", re.DOTALL)
 _INVALID = re.compile(rf"(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d+))?{_END}", re.DOTALL)
 _PAM = re.compile(
-    rf"(?:error: )?PAM: .+? for (?:illegal user |invalid user )?(.*) from (\S+?)(?: via (\S+))?{_END}", re.DOTALL
+    rf"(?:error: )?PAM: .{1,100}? for (?:illegal user |invalid user )?(.*) from (\S+?)(?: via (\S+))?{_END}", re.DOTALL
 )
 _NOT_ALLOWED = re.compile(r"User (.*) from (\S+) not allowed because .*", re.DOTALL)
 _LEFT = re.compile(
@@ -44,11 +46,16 @@ _LEFT = re.compile(
 )
 _LEFT_PORTLESS = re.compile(rf"(?:Connection (?:closed|reset) by|Disconnected from) (\S+){_END}", re.DOTALL)
 _TOLD = re.compile(r"(?:error: )?Received disconnect from (\S+)(?: port (\d+))?: ?\d+:.*", re.DOTALL)
-_REPEATED = re.compile(r"message repeated \d+ times: \[ ?(.*?) ?\]", re.DOTALL)
+_REPEATED = re.compile(r"message repeated \d+ times: \[ ?(.*?) ?\]?", re.DOTALL)
+"""A long one lacks its end."""
 _SOLARIS = re.compile(r"\[ID \d+ \S+\] +")
 _BEGINS = frozenset({"Accepted", "Failed", "Invalid", "Illegal", "User", "PAM:", "error:"}) | frozenset(
     {"Connection", "Disconnected", "Disconnecting", "Received"}
 )
+_LONGEST = 1500
+"""Characters of a message whose key is taken apart: there are many ways to try. sshd's end at 1,023 bytes (log.c)."""
+_WITH_KEY = frozenset({"publickey", "hostbased", "gssapi-with-mic", "gssapi-keyex"})
+"""Methods of which sshd says something behind the port."""
 OTHER = Message("other")
 
 
@@ -78,7 +85,10 @@ def parse(text: str) -> Message:
 def _authenticated(found: re.Match[str]) -> Message:
     event = "accepted" if found[1] == "Accepted" else "failed"
     rest = found[3]
-    who = _PLAIN.fullmatch(rest) or _GREEDY.fullmatch(rest)
+    who = _PLAIN.fullmatch(rest) if len(rest) <= _LONGEST else None
+    if not who and event == "accepted" and found[2] in _WITH_KEY:
+        who = _BEHIND_PORT.fullmatch(rest)
+    who = who or _GREEDY.fullmatch(rest)
     if who:
         return Message(event, found[2], who[1], who[2], _port(who[3]), who[4])
     who = _PORTLESS.fullmatch(rest)
