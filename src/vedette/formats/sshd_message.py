@@ -36,7 +36,8 @@ _BEHIND_PORT = re.compile(r"(\S+) from (\S+) port (\d+)(?: +ssh\d?)?: (.*)", re.
 _PORTLESS = re.compile(rf"(.*) from (\S+){_END}", re.DOTALL)
 _INVALID = re.compile(rf"(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d+))?{_END}", re.DOTALL)
 _PAM = re.compile(
-    rf"(?:error: )?PAM: .{1,100}? for (?:illegal user |invalid user )?(.*) from (\S+?)(?: via (\S+))?{_END}", re.DOTALL
+    rf"(?:error: )?PAM: .{{1,100}}? for (?:illegal user |invalid user )?(.*) from (\S+?)(?: via (\S+))?{_END}",
+    re.DOTALL,
 )
 _NOT_ALLOWED = re.compile(r"User (.*) from (\S+) not allowed because .*", re.DOTALL)
 _LEFT = re.compile(
