@@ -105,6 +105,15 @@ def test_every_line_is_accounted_for() -> None:
     list(run.alerts())
 
 
+def test_an_act_without_a_time_is_of_any_time(tmp_path: Path) -> None:
+    """`--since` and `--until` leave out what was done at another time, and not what says no time."""
+    said = "Accepted password for root from 203.0.113.9 port 22 ssh2"
+    (tmp_path / "auth.log").write_text(f"{said}\n2026-11-23T10:00:00Z host sshd[1]: {said}\n")
+    day = 86_400 * 1_000_000_000
+    asked = ({"since": 30_000 * day}, {"until": day}, {"since": day, "until": 30_000 * day}, {})
+    assert [sum(int(alert["count"]) for alert in alerts([tmp_path], **more)) for more in asked] == [1, 1, 2, 2]
+
+
 def test_alerts_name_the_line_they_stand_on(reference: list[dict[str, object]]) -> None:
     """The line of a single-act alert holds that act."""
     lines = _lines()

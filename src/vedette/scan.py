@@ -195,8 +195,9 @@ class _Run:
                 # The quick look passed it, the strict one does not: it leaves the events.
                 self.reader.reject(batch.format, line, str(error), raw)
                 continue
-            if (plan.since is not None and event.time < plan.since) or (
-                plan.until is not None and event.time >= plan.until
+            # An act whose record gives no time may have been done at any.
+            if event.time and not (
+                (plan.since is None or event.time >= plan.since) and (plan.until is None or event.time < plan.until)
             ):
                 continue
             sightings = matcher.judge(event, mask, (self._part.file, self._part.part, line + 1))

@@ -54,3 +54,11 @@ def test_agrees_with_the_standard_library(moment: datetime, minutes: int) -> Non
 def test_no_such_time_is_none() -> None:
     """Hours and days beyond their range have no second."""
     assert (seconds(2026, 13, 1, 0, 0, 0), seconds(2026, 1, 1, 25, 0, 0)) == (None, None)
+
+
+@given(st.datetimes(), st.sampled_from(["Z", "+99:59", "-99:59"]))
+def test_any_time_fits_into_64_bits(moment: datetime, zone: str) -> None:
+    """Times are written to disk while a scan sorts; one that is too far away is as good as none."""
+    found = nanoseconds(moment.isoformat() + zone)
+    assert found is None or -(1 << 63) <= found < 1 << 63
+    assert found is not None or moment.year < 1679 or moment.year > 2260

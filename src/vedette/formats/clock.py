@@ -10,6 +10,8 @@ _STAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?(?:([Zz])|([+-])(\d\d):?(\d\d))?"
 )
 _EPOCH = date(1970, 1, 1).toordinal()
+_MOST_DAYS = 106_700
+"""Days around 1970 whose nanoseconds 64 bits hold, in any zone."""
 
 
 def nanoseconds(stamp: object) -> int | None:
@@ -30,11 +32,16 @@ def nanoseconds(stamp: object) -> int | None:
 
 
 def seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int | None:
-    """Seconds since 1970 of a time in UTC, or None when there is no such time; a leap second is the one before."""
+    """Seconds since 1970 of a time in UTC, or None when there is no such time; a leap second is the one before.
+
+    None before 1677 and after 2262 as well: Go's zero time, 0001-01-01, means that there is none.
+    """
     if hour > 23 or minute > 59 or second > 60:
         return None
     try:
         days = date(year, month, day).toordinal() - _EPOCH
     except ValueError:
+        return None
+    if abs(days) > _MOST_DAYS:
         return None
     return days * 86400 + hour * 3600 + minute * 60 + min(second, 59)
