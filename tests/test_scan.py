@@ -110,7 +110,12 @@ def test_an_act_without_a_time_is_of_any_time(tmp_path: Path) -> None:
     said = "Accepted password for root from 203.0.113.9 port 22 ssh2"
     (tmp_path / "auth.log").write_text(f"{said}\n2026-11-23T10:00:00Z host sshd[1]: {said}\n")
     day = 86_400 * 1_000_000_000
-    asked = ({"since": 30_000 * day}, {"until": day}, {"since": day, "until": 30_000 * day}, {})
+    asked: tuple[dict[str, int], ...] = (
+        {"since": 30_000 * day},
+        {"until": day},
+        {"since": day, "until": 30_000 * day},
+        {},
+    )
     assert [sum(int(alert["count"]) for alert in alerts([tmp_path], **more)) for more in asked] == [1, 1, 2, 2]
 
 
