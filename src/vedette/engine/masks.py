@@ -164,6 +164,7 @@ class Masks:
         no text of a rule or a log enters it.
         """
         space: dict[str, Any] = {**projector.constants, "joint": self.joint, "everything": self.everything}
+        space["numbered"] = _numbered
         expressions, bindings = projector.expressions, projector.bindings
         body: list[str] = []
         bound: set[str] = set()
@@ -188,17 +189,30 @@ class Masks:
         if not body:
             body.append("mask = everything")
         indented = "".join(f"        {line}\n" for line in body)
+        # Numbering every record would cost more than looking for the few found once more.
         source = (
             "def find(records):\n"
             "    found = []\n"
-            "    for i, e in enumerate(records):\n"
+            "    for e in records:\n"
             f"{indented}"
-            "        found.append((i, mask))\n"
-            "    return found\n"
+            "        found.append((e, mask))\n"
+            "    return numbered(records, found) if found else found\n"
         )
         exec(source, space)
         find: Callable[[Sequence[Any]], list[tuple[int, int]]] = space["find"]
         return find
+
+
+def _numbered(records: Sequence[Any], found: Sequence[tuple[Any, int]]) -> list[tuple[int, int]]:
+    """(index in `records`, mask) for (record, mask), both in order; a record may stand in a list more than once."""
+    numbered: list[tuple[int, int]] = []
+    at = 0
+    for record, mask in found:
+        while records[at] is not record:
+            at += 1
+        numbered.append((at, mask))
+        at += 1
+    return numbered
 
 
 def _uses(expression: str, variable: str) -> bool:
