@@ -48,6 +48,11 @@ class Assembly:
         return b"\n".join(self._held)
 
     @property
+    def held_lines(self) -> list[bytes]:
+        """The same, line by line."""
+        return list(self._held)
+
+    @property
     def line(self) -> int:
         """Where the unfinished value begins."""
         return self._line

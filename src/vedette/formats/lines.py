@@ -30,6 +30,10 @@ _GUESSED = 1 << 20
 _LONG_TEXT = 1 << 20
 _SHOWN = 1 << 16
 """Bytes that are kept of a line too long."""
+_STREAMS = 16
+"""Streams whose lines may be in pieces at the same time; there are two, but Docker's are any text."""
+_BEGINS = 8
+"""Pieces at which a record is looked for among those of another without end."""
 _JSON_BEGINS = re.compile(rb'[{]\s*"')
 _KLOG = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]]+\]")
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -51,6 +55,8 @@ class Lines:
         self._line = 0
         """The line that the record at hand begins at."""
         self._assembly: Assembly | None = None
+        self._again = False
+        """True: lines are read for the second time."""
         self._fragments: dict[str, tuple[int, list[bytes], int]] = {}
         """By stream: the line it began at, the pieces so far, their bytes."""
 
@@ -245,7 +251,7 @@ class Lines:
             self._take(value, depth + 1)
         if fault:
             self._ledger.refuse(fault, raw, self._line)
-        elif assembly.open and depth == 0 and may_go_on(raw):
+        elif assembly.open and depth == 0 and may_go_on(raw) and not self._again:
             self._assembly = assembly
         elif assembly.open:
             self._ledger.refuse("cut off", raw, self._line)
@@ -311,6 +317,8 @@ class Lines:
             values.extend(assembly.add(line.rstrip(b"\r"), here))
         except Unreadable as reason:
             fault = str(reason)
+            # What began in this line is taken with it, by itself.
+            values = [(value, begin) for value, begin in values if begin < here]
         for value, self._line in values:
             self._take(value, 1)
         if fault:
@@ -324,10 +332,27 @@ class Lines:
             self._assembly = None
 
     def _give_up(self, reason: str) -> None:
-        if self._assembly is not None:
-            self._line = self._assembly.line
-            self._ledger.refuse(reason, self._assembly.held, self._line)
-            self._assembly = None
+        """Refuse the begin of a value; what had gone into it, but may stand for itself, is taken again."""
+        assembly, self._assembly = self._assembly, None
+        if assembly is None:
+            return
+        held, self._line = assembly.held_lines, assembly.line
+        again = next((at for at in range(1, len(held)) if self._begins_anew(held[at])), len(held))
+        self._ledger.refuse(reason, b"\n".join(held[:again]), self._line)
+        if again < len(held):
+            read, self.read = self.read, assembly.line + again
+            # None of them may swallow the others once more: a log of such lines would never be done.
+            self._again = True
+            self.feed(b"\n".join(held[again:]))
+            self._again = False
+            self.read = read
+
+    def _begins_anew(self, line: bytes) -> bool:
+        """True for a line within an unfinished value that stands for itself: a whole object, a container's line."""
+        if line[:1] != b"{":
+            return container_line(line) is not None
+        bare = line.strip(BLANK).removesuffix(b",")
+        return bare == b"{" or parts_of(bare) is not None
 
     def _stands_alone(self, line: bytes) -> bool:
         """True for a whole record at a line's begin, which in the midst of another means that the other was cut."""
@@ -341,20 +366,42 @@ class Lines:
 
     def _join(self, fragment: Fragment, depth: int) -> None:
         begin, pieces, size = self._fragments.pop(fragment.stream, (self._line, [], 0))
+        if pieces and fragment.last and self._whole(fragment.text):
+            # No end of a record is a record: what came before was never finished, and hides this one no longer.
+            self._ledger.refuse("cut off", b"".join(pieces), begin)
+            begin, pieces, size = self._line, [], 0
         pieces.append(fragment.text)
         size += len(fragment.text)
         if size > LONGEST_LINE:
             self._ledger.refuse("line too long", b"".join(pieces), begin)
         elif not fragment.last and not (len(pieces) == 1 and parts_of(fragment.text) is not None):
             self._fragments[fragment.stream] = (begin, pieces, size)
+            if len(self._fragments) > _STREAMS:
+                begin, pieces, _ = self._fragments.pop(next(iter(self._fragments)))
+                self._ledger.refuse("cut off", b"".join(pieces), begin)
         else:
             here, self._line = self._line, begin
-            text = b"".join(pieces).strip(BLANK)
+            unfinished = self._unfinished(pieces)
+            if unfinished:
+                self._ledger.refuse("cut off", b"".join(pieces[:unfinished]), begin)
+            text = b"".join(pieces[unfinished:]).strip(BLANK)
             if text:
                 self._take(text, depth + 1)
             else:
                 self._ledger.ignore("blank line")
             self._line = here
+
+    def _unfinished(self, pieces: list[bytes]) -> int:
+        """How many pieces at the begin belong to a record without end, so that the others are a whole one."""
+        begins = [at for at in range(1, len(pieces)) if pieces[at].lstrip()[:1] == b"{"][-_BEGINS:]
+        if not begins or parts_of(b"".join(pieces)) is not None:
+            return 0
+        return next((at for at in begins if self._whole(b"".join(pieces[at:]))), 0)
+
+    def _whole(self, text: bytes) -> bool:
+        """True for a record, or its wrapping, from begin to end."""
+        parts = parts_of(text) if text.lstrip()[:1] == b"{" else None
+        return parts is not None and bool(self._recognised(parts))
 
     # Lines of text.
 
