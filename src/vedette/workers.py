@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import queue
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vedette.scan import Done, Plan, Report, Scanner
 from vedette.sources.files import File, Range
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 _PATIENCE = 0.5
 """Seconds between two looks at whether the workers still live."""
@@ -41,6 +42,8 @@ def _alone(plan: Plan, files: Sequence[File], parts: Sequence[Range]) -> Iterato
 
 
 def _together(plan: Plan, files: Sequence[File], parts: Sequence[Range], jobs: int) -> Iterator[Report | Done]:
+    import multiprocessing  # one process needs none of it
+
     # A forked worker starts in a few milliseconds; elsewhere than on Linux fork is not safe.
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     todo = context.SimpleQueue()
