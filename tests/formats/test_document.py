@@ -169,6 +169,18 @@ def test_the_longest_value_of_a_long_record_is_left_out() -> None:
     assert document.cut == {"responseObject"}
 
 
+def test_objects_that_are_taken_apart_lose_a_member_only() -> None:
+    """Of `b` only what is too long or too deep goes, and it is named; a list, or another object, goes whole."""
+    long, deep = b'"' + b"x" * LONG + b'"', b"[" * 500 + b"]" * 500
+    apart = frozenset({"b", "l"})
+    for inner, kept in ((long, {}), (deep, {"x": None})):
+        raw = b'{"a":1,"b":{"c":2,"x":' + inner + b'},"l":[1,' + inner + b'],"o":{"c":2,"x":' + inner + b"}}"
+        document = decoded(raw, lambda found: found, apart)
+        assert document.cut == {"b.x", "l", "o"}
+        assert document.fields["a"] == 1
+        assert document.fields["b"].keys() - kept.keys() == {"c"}  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(("end", "reason"), [(b"", "cut off"), (b'"]}', "unknown shape"), (b'"}}', "not JSON")])
 def test_a_long_record_is_checked_too(end: bytes, reason: str) -> None:
     """A long record that is cut, no object or broken is refused as a short one is."""
@@ -189,6 +201,11 @@ def test_a_long_record_is_checked_too(end: bytes, reason: str) -> None:
 def test_repeated_keys_are_noticed(raw: bytes, expected: bool) -> None:
     """A key that stands twice in one object, however it is spelled and wherever it lies."""
     assert repeats_keys(raw) is expected
+
+
+def test_repeated_keys_are_not_looked_for_in_megabytes() -> None:
+    """All of such a record at once would fill memory."""
+    assert repeats_keys(b'{"a":1,"a":"' + b"x" * LONG + b'"}') is False
 
 
 _VALUES = st.recursive(

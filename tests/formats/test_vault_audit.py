@@ -286,3 +286,28 @@ def test_an_oddly_typed_field_costs_nothing_else(key: str, odd: object) -> None:
     event = VaultAudit().read(raw)
     assert event.raw == raw
     assert all(isinstance(event.values((name,)).items, tuple) for name in VaultAudit.schema.fields)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"long": "' + "x" * 5_000_000 + '"}',
+        '{"' + "k" * 5_000_000 + '": 1}',
+        '{"deep": ' + "[" * 5000 + "]" * 5000 + "}",
+    ],
+)
+@pytest.mark.parametrize("place", ["request", "response"])
+def test_what_a_client_sends_hides_no_record(text: str, place: str) -> None:
+    """Key names and lists are in clear and may be of any length and depth; who did what stands beside them."""
+    record = vault("a", "response")
+    record["response"] = {"auth": {"policies": ["root"]}}
+    record[place]["data"] = "DATA"
+    event = VaultAudit().read(line(record).replace(b'"DATA"', text.encode()))
+    whole = VaultAudit().read(line(record | {place: {key: v for key, v in record[place].items() if key != "data"}}))
+    assert event.act == whole.act == "a"
+    for name in ("path", "address", "actor", "outcome", "granted"):
+        assert event.values((name,)) == whole.values((name,))
+    seen = "deep" in text
+    assert event.complete((place, "data", "options")) is seen
+    assert event.complete(("keys",)) is (seen or place == "response")
+    assert event.complete(("request", "operation"))

@@ -13,7 +13,7 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -43,28 +43,29 @@ class Document(NamedTuple):
 
     fields: dict[str, object]
     cut: frozenset[str]
-    """Top-level keys beneath which something was left out."""
+    """Top-level keys beneath which something was left out; within those taken apart, dotted paths of two keys."""
 
 
-def decoded(raw: bytes, make: Callable[[Document], Made]) -> Made:
+def decoded(raw: bytes, make: Callable[[Document], Made], apart: frozenset[str] = frozenset()) -> Made:
     """What `make` makes of the JSON object in `raw`; where that is nested too deep for Python, of what prune leaves.
 
-    Raises Unreadable.
+    `apart` names top-level objects of which only the members that are too long or too deep are left out: those that
+    hold a client's text beside the server's. Raises Unreadable.
     """
     try:
-        return make(parse(raw))
+        return make(parse(raw, apart))
     except RecursionError:
-        pruned, cut = prune(raw)
-        document = parse(pruned)
+        pruned, cut = prune(raw, apart=apart)
+        document = parse(pruned, apart)
         return make(document._replace(cut=document.cut | cut))
 
 
-def parse(raw: bytes) -> Document:
+def parse(raw: bytes, apart: frozenset[str] = frozenset()) -> Document:
     """The JSON object in `raw`. Raises Unreadable, and RecursionError for what is nested too deep."""
     if len(raw) > TOO_LONG:
         raise Unreadable("record too long")
     if len(raw) > LONG:
-        return _piecemeal(raw)
+        return _piecemeal(raw, apart)
     value = _decode(raw)
     if not isinstance(value, dict):
         raise Unreadable("unknown shape")
@@ -90,25 +91,25 @@ def encode(document: Document) -> bytes:
     return json.dumps(document.fields).encode()
 
 
-def prune(raw: bytes, depth: int = DEPTH) -> tuple[bytes, frozenset[str]]:
-    """`raw` with null in place of what is nested deeper than `depth`, and the top-level keys where that was.
+def prune(raw: bytes, depth: int = DEPTH, apart: frozenset[str] = frozenset()) -> tuple[bytes, frozenset[str]]:
+    """`raw` with null in place of what is nested deeper than `depth`, and where that was, as `Document.cut` has it.
 
     Needs no recursion. Raises Unreadable where brackets do not match up.
     """
     kept: list[bytes] = []
     keys: set[str] = set()
-    open_at: list[int] = []
+    open_at = [0, 0]
     done = 0
     level = 0
     for token in _TOKENS.finditer(raw):
         mark = raw[token.start()]
         if mark in b"[{":
             level += 1
-            if level == 2:
-                open_at = [token.start()]
+            if level in (2, 3):
+                open_at[level - 2] = token.start()
             if level == depth + 1:
                 kept.append(raw[done : token.start()])
-                keys.add(_key_before(raw, open_at[0]))
+                keys.add(_place(raw, open_at, apart))
         elif mark in b"]}":
             level -= 1
             if level < 0:
@@ -122,13 +123,24 @@ def prune(raw: bytes, depth: int = DEPTH) -> tuple[bytes, frozenset[str]]:
     return b"".join(kept), frozenset(keys - {""})
 
 
+def _place(raw: bytes, open_at: Sequence[int], apart: frozenset[str]) -> str:
+    key = _key_before(raw, open_at[0])
+    member = _key_before(raw, open_at[1]) if key in apart else ""
+    return f"{key}.{member}" if member else key
+
+
 def _key_before(raw: bytes, position: int) -> str:
     found = _KEY_BEFORE.search(raw, max(0, position - 300), position)
     return found[1].decode("utf-8", "replace") if found else ""
 
 
 def repeats_keys(raw: bytes) -> bool:
-    """True when some object in the record has a key twice: no server writes that, so somebody made the line."""
+    """True when some object in the record has a key twice: no server writes that, so somebody made the line.
+
+    Not looked for in a record so long that decoding all of it would fill memory.
+    """
+    if len(raw) > LONG:
+        return False
     seen = False
 
     def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
@@ -185,7 +197,7 @@ def _mend(value: object) -> object:
     return value
 
 
-def _piecemeal(raw: bytes) -> Document:
+def _piecemeal(raw: bytes | msgspec.Raw, apart: frozenset[str]) -> Document:
     """A long record: what is huge in it is a list answered or a blob, which no rule needs to see whole."""
     try:
         parts = _RAW_OBJECT.decode(raw)
@@ -197,7 +209,12 @@ def _piecemeal(raw: bytes) -> Document:
     cut: set[str] = set()
     for key, part in parts.items():
         if memoryview(part).nbytes > LONG:
-            cut.add(key)
+            if key in apart and bytes(memoryview(part)[:1]) == b"{":
+                inner = _piecemeal(part, frozenset())
+                fields[key] = inner.fields
+                cut.update(f"{key}.{member}" for member in inner.cut)
+            else:
+                cut.add(key)
             continue
         fields[key] = _decode(bytes(part))
         if isinstance(fields[key], dict | list) and _deeper(fields[key]):

@@ -8,7 +8,7 @@ from hashlib import blake2s
 
 from msgspec import Raw
 
-from vedette.event import Event, Outcome
+from vedette.event import Event, Outcome, walk
 from vedette.formats.base import Unreadable
 from vedette.formats.clock import nanoseconds
 from vedette.formats.document import Document, decoded
@@ -29,6 +29,8 @@ _ERRORS = ({"error"}, {"errors"})
 _STORES = frozenset({"kv", "generic", "cubbyhole"})
 _TOKEN_PATHS = ("auth/", "sys/wrapping/unwrap", "sys/wrapping/rewrap", "sys/mfa/")
 """Where an answer may hold a token."""
+_APART = frozenset({"request", "response"})
+"""Beside what a client sent or was answered, of any size and depth, they hold what tells who did what."""
 _SPARSE = frozenset({"auth", "request", "request.namespace", "response", "response.auth"})
 
 
@@ -50,7 +52,7 @@ class VaultAudit:
 
     def read(self, raw: bytes) -> Event:
         """One entry decoded whole, derived fields included. Raises Unreadable."""
-        return decoded(raw, lambda document: _event(raw, document))
+        return decoded(raw, lambda document: _event(raw, document), _APART)
 
 
 def _event(raw: bytes, document: Document) -> Event:
@@ -69,7 +71,11 @@ def _event(raw: bytes, document: Document) -> Event:
         login = None
     fields: dict[str, object] = {key: value for key, value in record.items() if value is not None}
     outcome = _outcome(record, login=login is not None, answered=answered)
-    unknown = _unseen(record, outcome, answered=answered, login=login is not None) | document.cut
+    unknown = _unseen(record, outcome, answered=answered, login=login is not None)
+    # What was cut for its depth is there as far down as any rule looks; what was cut for its length is not there.
+    unknown |= {place for place in document.cut if not walk(record, tuple(place.split(".", 1)))}
+    if "request.data" in unknown:
+        unknown.add("keys")
     state = _login(record, outcome) if login else ""
     if state:
         fields["login"] = state
