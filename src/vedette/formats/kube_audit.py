@@ -220,7 +220,8 @@ def _read_request(record: Mapping[str, object], unseen: bool) -> tuple[Mapping[s
     fields: dict[str, object] = {}
     if body is not None:
         fields["requestText"] = request_text(body)
-        fields["auditFlags"] = audit_flags(body)
+        if flags := audit_flags(body):
+            fields["auditFlags"] = flags
     return fields, _FROM_REQUEST if unseen else ()
 
 
