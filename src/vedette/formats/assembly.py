@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from vedette.formats.base import Unreadable
 
 LIMIT = 64 << 20
-"""Bytes of one value; more is refused as too long."""
+"""Bytes of memory for one value; more is refused as too long."""
+_OVERHEAD = 64
+"""Bytes that Python spends on each line besides."""
 
 _TOKEN = re.compile(
     rb'[ \t\r\n]*(?:([{}\[\],:])|("(?:[^"\\\x00-\x1f]+|\\.)*+")|(-?[0-9][0-9.eE+-]*|true|false|null))', re.DOTALL
@@ -99,7 +101,7 @@ class Assembly:
             self._hold(text[start:])
 
     def _hold(self, text: bytes) -> None:
-        self._held_size += len(text) + 1
+        self._held_size += len(text) + _OVERHEAD
         if self._held_size > LIMIT:
             raise Unreadable("record too long")
         self._held.append(text)
