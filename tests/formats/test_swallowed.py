@@ -106,3 +106,13 @@ def test_streams_are_bounded() -> None:
     reading = read(log(*pieces[:500], {"log": line(kube("a")).decode() + "\n", "stream": "stdout", "time": "x"}))
     assert reading.ids == ["a"]
     assert reading.tally.quarantined["cut off"] >= 480
+
+
+def test_the_end_of_a_record_is_no_line_of_a_log() -> None:
+    """Whoever sends a body may place any text at a piece's begin; the record that it belongs to is whole."""
+    record = line(kube("a", requestObject={"x": "Nov 23 10:00:00 host sshd[1]: Accepted"}))
+    at = record.index(b"Nov 23")
+    assert read(log(_STAMP + b"stdout P " + record[:at], _STAMP + b"stdout F " + record[at:])).ids == ["a"]
+    text = b"Nov 23 10:00:00 host sshd[1]: Accepted password for a from 192.0.2.1 port 1 ssh2"
+    reading = read(log(_STAMP + b'stdout P {"a":', _STAMP + b"stdout F " + text))
+    assert reading.events == {"sshd": 1}

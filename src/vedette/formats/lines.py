@@ -71,7 +71,11 @@ class Lines:
         if line[:1] == b"{":
             parts = parts_of(line)
             return self._recognised(parts) if parts is not None else ""
-        for name, projector in self._texts.items():
+        return self._guess_text(line)
+
+    def _guess_text(self, line: bytes) -> str:
+        """The format that has such lines of text, or nothing."""
+        for name, projector in self._texts.items() if len(line) < _LONG_TEXT else ():
             try:
                 projector.record(line)
             except Unreadable:
@@ -366,8 +370,7 @@ class Lines:
 
     def _join(self, fragment: Fragment, depth: int) -> None:
         begin, pieces, size = self._fragments.pop(fragment.stream, (self._line, [], 0))
-        if pieces and fragment.last and self._whole(fragment.text):
-            # No end of a record is a record: what came before was never finished, and hides this one no longer.
+        if pieces and fragment.last and self._stands_for_itself(fragment.text, pieces):
             self._ledger.refuse("cut off", b"".join(pieces), begin)
             begin, pieces, size = self._line, [], 0
         pieces.append(fragment.text)
@@ -390,6 +393,13 @@ class Lines:
             else:
                 self._ledger.ignore("blank line")
             self._line = here
+
+    def _stands_for_itself(self, text: bytes, before: list[bytes]) -> bool:
+        """True for a last piece that is a record or a log's line, while with the pieces before it there is none."""
+        if self._whole(text):
+            # No end of a JSON object is one.
+            return True
+        return bool(self._guess_text(text)) and not self._whole(b"".join([*before, text]))
 
     def _unfinished(self, pieces: list[bytes]) -> int:
         """How many pieces at the begin belong to a record without end, so that the others are a whole one."""
