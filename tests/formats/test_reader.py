@@ -185,6 +185,23 @@ def test_what_a_sender_may_choose_hides_no_record(old: bytes, new: bytes) -> Non
     assert reading.event(1).raw == _KUBE.replace(old, new)
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        b'{"message":"%b"}',
+        b'{"log":"%b\\n","stream":"stdout","time":"x"}',
+        b'{"streams":[{"values":[["1","%b"],["2","%b"]]}]}',
+        b'{"records":[{"category":"kube-audit","properties":{"log":"%b"}}]}',
+    ],
+)
+def test_bytes_that_are_no_text_hide_no_wrapped_record(around: bytes) -> None:
+    """A client's bytes may reach the log as they are, through a server and a shipper that copy."""
+    record = line(kube("a", userAgent="?")).replace(b"?", b"\xff").replace(b'"', b'\\"')
+    reading = read(log(around.replace(b"%b", record), kube("b")))
+    assert set(reading.ids) == {"a", "b"}
+    assert reading.tally.quarantined.total() == 0
+
+
 def test_what_rules_need_not_see_hides_no_record() -> None:
     """Numbers beyond any type and invalid UTF-8 in what no rule asks for leave the record a plain one."""
     raw = _KUBE.replace(b'"level"', b'"a":1e999,"b":' + b"9" * 5000 + b',"c":"\xff","level"')

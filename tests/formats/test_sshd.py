@@ -272,3 +272,12 @@ def test_a_stamp_that_is_no_time_is_none(stamp: str) -> None:
     """An entry is read whatever its time; Python refuses to convert more than 4,300 digits."""
     event = event_of(entry(__REALTIME_TIMESTAMP=stamp))
     assert (event.time, event.outcome) == (0, Outcome.DONE)
+
+
+@pytest.mark.parametrize("field", ["_COMM", "_EXE", "_SYSTEMD_UNIT", "_UID", "SYSLOG_IDENTIFIER", "MESSAGE"])
+def test_bytes_that_are_no_text_end_no_scan(field: str) -> None:
+    """A damaged entry is read, or refused, and the next one is read."""
+    raw = json.dumps(entry(**{field: "?"})).encode().replace(b"?", b"\xff\xfe")
+    reading = read(raw + b"\n" + json.dumps(entry()).encode() + b"\n")
+    assert reading.tally.records == 2
+    assert reading.events["sshd"] >= 1

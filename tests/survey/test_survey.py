@@ -182,3 +182,10 @@ def test_drafts_of_real_logs_load(shared: Path, name: str) -> None:
 
     text = checked(app.events([str(shared / "parts" / "samples" / name)]))
     assert "#owner: {" in text
+
+
+def test_oddly_typed_policies_are_counted_too() -> None:
+    """A list of policies may hold anything; what is no text is as good as its text."""
+    odd = [{"a": 1}, None, ["b"], 5]
+    event = vault("ci", "update", "auth/token/create/role", policies=odd, granted=[*odd, "admin"])
+    assert loaded(accepted(drafted([event]))).vault.token_roles == ("role",)

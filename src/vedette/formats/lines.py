@@ -182,6 +182,9 @@ class Lines:
         if name:
             self._record(name, raw, depth)
             return
+        if not raw.isascii() and (clean := raw.decode("utf-8", "replace").encode()) != raw:
+            # The API server copies what a client sends byte by byte, and so do some shippers.
+            raw, parts = clean, parts_of(clean) or parts
         try:
             inner = unwrap(parts)
             if inner is None:

@@ -252,4 +252,9 @@ def _said(value: object) -> str:
 
 
 def _plain(raw: Raw) -> object:
-    return _text(raw) if bytes(memoryview(raw)[:1]) == b'"' else None
+    if bytes(memoryview(raw)[:1]) != b'"':
+        return None
+    try:
+        return _text(raw)
+    except UnicodeDecodeError:
+        return bytes(raw)[1:-1].decode("utf-8", "replace")

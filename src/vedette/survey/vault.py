@@ -105,8 +105,10 @@ class VaultSurvey:
     @staticmethod
     def _grants_more(event: Event) -> bool:
         """As V6 sees it: a child of root is V1's matter."""
-        parent = set(event.values(("auth", "policies")).items)
-        child = set(event.values(("response", "auth", "policies")).items)
+        parent, child = (
+            {str(policy) for policy in event.values(path).items}
+            for path in (("auth", "policies"), ("response", "auth", "policies"))
+        )
         return "root" not in parent and bool(child - parent - {"default"})
 
     @staticmethod
