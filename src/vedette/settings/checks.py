@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import date
 
+from vedette.settings.key import Texts
 from vedette.settings.networks import check_places
 from vedette.settings.reading import Findings, nearest
-from vedette.settings.written import Automation, Exemption, Texts, Written
+from vedette.settings.written import Automation, Exemption, Written
 from vedette.yaml_text import YamlPath
 
 VERBS = (

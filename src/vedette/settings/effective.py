@@ -10,8 +10,9 @@ from typing import NamedTuple
 from vedette.network import Networks
 from vedette.problem import Problem
 from vedette.settings.checks import expired
+from vedette.settings.key import Texts
 from vedette.settings.networks import resolve
-from vedette.settings.written import Automation, Exemption, Texts, Written
+from vedette.settings.written import Automation, Exemption, Written
 from vedette.yaml_text import YamlPath
 
 Filter = dict[str, object]

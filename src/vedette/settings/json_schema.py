@@ -7,8 +7,9 @@ from dataclasses import is_dataclass
 from datetime import date
 from typing import Any
 
+from vedette.settings.key import SIZE, SPAN, Key, Scope, Selection, Size, Span, Texts, keys
 from vedette.settings.reading import element
-from vedette.settings.written import Key, Scope, Selection, Texts, Written, keys
+from vedette.settings.written import Written
 
 Schema = dict[str, Any]
 """A JSON Schema, or a part of one."""
@@ -57,9 +58,17 @@ def _type(key: Key) -> Schema:
         return {"type": "object", "minProperties": 1}
     if key.type is bool:
         return {"type": "boolean"}
-    if key.type is str:
-        return {"type": ["string", "null"]}
+    if key.type in (str, Span, Size):
+        return _word(key)
     return {"type": ["object", "null"], "additionalProperties": _texts()}
+
+
+def _word(key: Key) -> Schema:
+    """A text: any, one of a few, or a measure."""
+    if key.type is not str:
+        pattern = (SPAN if key.type is Span else SIZE).pattern
+        return {"type": ["string", "null"], "pattern": f"^{pattern.removesuffix(chr(92) + 'Z')}$"}
+    return {"enum": [*key.says.choices, None]} if key.says.choices else {"type": ["string", "null"]}
 
 
 def _texts() -> Schema:

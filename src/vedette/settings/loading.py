@@ -14,9 +14,10 @@ from vedette.problem import Problem
 from vedette.settings.allowlist import Allowlist, NotAnAllowlist, read_allowlist
 from vedette.settings.checks import check, check_takeaways, expired, note_expired
 from vedette.settings.effective import Origin, Settings
+from vedette.settings.key import Texts
 from vedette.settings.networks import ALLOWLIST, RESERVED, check_lists, note_missing
 from vedette.settings.reading import Findings, SettingsError, read
-from vedette.settings.written import Automation, SensitiveNamespaces, Texts, Written
+from vedette.settings.written import Automation, SensitiveNamespaces, Written
 from vedette.yaml_text import Document, YamlError, YamlPath, read_documents, read_file
 
 NAME = "vedette.yaml"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 from vedette.network import Networks, NotANetwork, is_host_name, parse_address, parse_network
+from vedette.settings.key import Texts
 from vedette.settings.reading import Findings, nearest
-from vedette.settings.written import Texts
 from vedette.yaml_text import YamlPath
 
 Network = IPv4Network | IPv6Network

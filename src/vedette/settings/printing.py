@@ -9,7 +9,8 @@ from typing import Any
 
 from vedette.escape import terminal, yaml
 from vedette.settings.effective import Settings
-from vedette.settings.written import Written, keys
+from vedette.settings.key import keys
+from vedette.settings.written import Written
 from vedette.yaml_text import YamlPath
 
 _COLUMN = 72

@@ -10,7 +10,8 @@ from datetime import date
 from typing import Any, get_args, get_origin
 
 from vedette.problem import Problem
-from vedette.settings.written import Key, Scope, Selection, Texts, Written, keys
+from vedette.settings.key import SIZE, SPAN, Key, Scope, Selection, Size, Span, Texts, keys
+from vedette.settings.written import Written
 from vedette.yaml_text import Document, YamlPath
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -123,8 +124,8 @@ def _value(key: Key, raw: object, path: YamlPath, findings: Findings) -> Any:
         if key.says.shorthand and isinstance(raw, str):
             return key.type(**{key.says.shorthand: raw})
         return _map(key.type, raw, path, findings)
-    if key.type is str:
-        return _text(raw, path, findings)
+    if key.type in (str, Span, Size):
+        return _word(raw, key, path, findings)
     if key.type is bool:
         if not isinstance(raw, bool):
             findings.error(path, f"{_name(path)} must be true or false, not {_kind(raw)}")
@@ -185,6 +186,37 @@ def _texts(raw: object, path: YamlPath, findings: Findings) -> Texts:
         findings.error(path, f"{_name(path)} must be a list of texts, not a map", "begin each text with '- '")
         return ()
     return (_text(raw, path, findings),)
+
+
+def _word(raw: object, key: Key, path: YamlPath, findings: Findings) -> str:
+    """A text: any, one of a few, or a measure."""
+    if key.type is not str:
+        return _measure(raw, key, path, findings)
+    return _choice(raw, key, path, findings) if key.says.choices else _text(raw, path, findings)
+
+
+def _choice(raw: object, key: Key, path: YamlPath, findings: Findings) -> str:
+    """One of a few texts."""
+    if raw not in key.says.choices:
+        findings.error(path, f"{_name(path)} must be {' or '.join(key.says.choices)}, not {_said(raw)}")
+        return key.says.choices[0]
+    return str(raw)
+
+
+def _measure(raw: object, key: Key, path: YamlPath, findings: Findings) -> str:
+    """A length of time or a number of bytes, with its unit."""
+    form, example = (SPAN, "90s, 15m, 2h or 30d") if key.type is Span else (SIZE, "64MB or 2GB")
+    if not isinstance(raw, str) or not form.match(raw):
+        findings.error(
+            path, f"{_name(path)} must be a number with its unit, not {_said(raw)}", f"for example {example}"
+        )
+        return ""
+    return raw
+
+
+def _said(raw: object) -> str:
+    """A value in a sentence: a text in quotes, else what kind it is."""
+    return repr(raw) if isinstance(raw, str) else _kind(raw)
 
 
 def _scope(raw: object, key: Key, path: YamlPath, findings: Findings) -> Scope:

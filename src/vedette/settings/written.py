@@ -9,37 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import Annotated
 
-Texts = tuple[str, ...]
-"""A list of texts; a single text may be written without its brackets."""
-Scope = str | tuple[str, ...]
-"""`any`, `cluster`, `named`, or a list of namespaces."""
-Selection = Mapping[str, object]
-"""A Sigma selection: field names, perhaps with modifiers, and the values they are compared with."""
+from vedette.settings.key import Says, Scope, Selection, Texts
+from vedette.settings.watching import (
+    FileSource,
+    HashObserver,
+    JournaldSource,
+    KubeObserver,
+    LokiSource,
+    Route,
+    Sinks,
+    VaultObserver,
+    Watch,
+    WebhookSource,
+)
 
 SCOPES = ("any", "cluster", "named")
 """What `scope` may say besides a list of namespaces."""
-
-
-class Says(NamedTuple):
-    """What the reader, the schema and the printer know of a key besides its type."""
-
-    doc: str
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    """Texts that have a meaning of their own."""
-    shorthand: str = ""
-    """The key of the map that a plain text in its place means: `owner: me` is `owner: {name: me}`."""
-
-
-class Key(NamedTuple):
-    """One key of a map."""
-
-    name: str
-    type: Any
-    says: Says
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +122,16 @@ class KubeAudit:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is known of each source."""
+    """Where logs come from, and what is known of them."""
 
     kube_audit: Annotated[KubeAudit, Says("The Kubernetes audit log.")] = KubeAudit()
+    files: Annotated[tuple[FileSource, ...], Says("Log files that are followed.")] = ()
+    journald: Annotated[tuple[JournaldSource, ...], Says("The systemd journal.")] = ()
+    webhook: Annotated[tuple[WebhookSource, ...], Says("Receivers for kube-apiserver's audit webhook.")] = ()
+    loki: Annotated[tuple[LokiSource, ...], Says("Loki, asked for lines that it has.")] = ()
+    vault: Annotated[tuple[VaultObserver, ...], Says("Vault or OpenBao nodes, asked for their state.")] = ()
+    kube: Annotated[tuple[KubeObserver, ...], Says("API servers, asked for their state.")] = ()
+    hashes: Annotated[tuple[HashObserver, ...], Says("Files whose content must not change unseen.")] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +162,11 @@ class Written:
     ] = ()
     vault: Annotated[Vault, Says("What is known of Vault or OpenBao.")] = Vault()
     exceptions: Annotated[tuple[Exemption, ...], Says("What a rule excuses for a while.")] = ()
-    sources: Annotated[Sources, Says("What is known of each source.")] = Sources()
+    sources: Annotated[Sources, Says("Where logs come from, and what is known of them.")] = Sources()
+    sinks: Annotated[Sinks, Says("Who is told.")] = Sinks()
+    routes: Annotated[
+        tuple[Route, ...], Says("Which sinks are told of which alerts; without routes, every sink of every alert.")
+    ] = ()
+    watch: Annotated[Watch, Says("How `vedette watch` runs.")] = Watch()
+    cluster: Annotated[str, Says("The name of this site or cluster; a label of every alert.")] = ""
     runbook_url: Annotated[str, Says("Where runbooks are found; `{rule}` stands for the rule's id.")] = ""
-
-
-@cache
-def keys(cls: type) -> Mapping[str, Key]:
-    """The keys of one of these classes, by name, in order."""
-    found = {}
-    for name, hint in get_type_hints(cls, include_extras=True).items():
-        says = next((extra for extra in get_args(hint) if isinstance(extra, Says)), None)
-        if says is not None:
-            found[name] = Key(name, get_args(hint)[0], says)
-    return found

@@ -1,0 +1,8 @@
+"""Sinks: alerts to people.
+
+In: `Notification`s. Out: messages, posts, lines, and a receipt for each.
+Never does: decide who is told or when, wait before it tries again, forget an alert; `watch/delivery.py` does.
+Add one by: a module here with a class that meets `base.Sink`, its test, a class in settings/watching.py, a wire line in
+app.
+Read first: base.py.
+"""
