@@ -1,0 +1,36 @@
+"""What the clients of JSON APIs read alike: the base URL they are given, the body that came, why none came."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from vedette.clients.base import NoAnswer
+
+
+def base_url(address: str) -> str:
+    """`address` without a slash at its end. Raises ValueError for what is no http(s) URL, or holds more than a host and
+    a path: such a URL stands in every alert as the subject, and may hold a secret."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an http:// or https:// URL with a host is needed")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"the URL of {parts.hostname} holds a user, a password or a query; take it out")
+    return address.rstrip("/")
+
+
+def json_body(body: bytes) -> object:
+    """The JSON value of a body; None for what is none."""
+    try:
+        value: object = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    return value
+
+
+def fault_here(error: NoAnswer) -> bool:
+    """Whether certificates, or their files on this machine, are why there was no answer: nothing is known of the far
+    end then."""
+    cause = error.__cause__
+    return str(error).startswith("TLS: ") or (isinstance(cause, OSError) and cause.filename is not None)

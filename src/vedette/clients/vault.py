@@ -1,0 +1,88 @@
+"""Vault and OpenBao, as far as vedette asks them: the seal state, the audit devices, the ACL policies.
+
+What a call needs was tried on Vault 1.21.4: `sys/seal-status` nothing at all, `sys/audit` read with sudo, the list of
+policies list, a policy's text read. `render/rights.py` prints a policy with just that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from vedette.clients.base import Answer, Http, secret
+from vedette.clients.reading import base_url, json_body
+
+
+class VaultRefused(Exception):
+    """An answer that is not the one asked for; `str()` is the reason, with the server's own words cut short."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        """`status`: of HTTP; 200 where the answer was none of Vault's."""
+        super().__init__(reason)
+        self.status = status
+
+
+class Vault:
+    """One node. Every call raises NoAnswer, VaultRefused, or BadSecret for a token that cannot be read."""
+
+    def __init__(self, address: str, *, token_file: str = "", ca_file: str = "", timeout: float = 10.0) -> None:
+        """`address`: the base URL. Without `token_file` only `seal_status` is answered. Raises ValueError for an
+        address that is no plain http(s) URL."""
+        self.address = base_url(address)
+        self._token_file = token_file
+        self._http = Http(ca_file=ca_file, timeout=timeout)
+
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a token to show."""
+        return bool(self._token_file)
+
+    def seal_status(self) -> Mapping[str, object]:
+        """What the node says of its seal: `sealed`, `initialized`, `cluster_id` where it is open, `version`, …"""
+        return self._asked(self._http.request("GET", f"{self.address}/v1/sys/seal-status"))
+
+    def audit_devices(self) -> Mapping[str, Mapping[str, object]]:
+        """The audit devices by path (`file/`): `type`, `options`, `description`, `local`, `path`."""
+        return {path: device for path, device in self._data("GET", "sys/audit").items() if isinstance(device, Mapping)}
+
+    def policy_names(self) -> list[str]:
+        """The ACL policies' names, `root` and `default` among them."""
+        keys = self._data("LIST", "sys/policies/acl").get("keys")
+        return [name for name in keys if isinstance(name, str)] if isinstance(keys, list) else []
+
+    def policy(self, name: str) -> str | None:
+        """A policy's text; None when it is gone."""
+        try:
+            text = self._data("GET", f"sys/policies/acl/{quote(name, safe='')}").get("policy")
+        except VaultRefused as error:
+            if error.status == 404:
+                return None
+            raise
+        return text if isinstance(text, str) else None
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def _data(self, method: str, path: str) -> Mapping[str, object]:
+        headers = {"X-Vault-Request": "true", "X-Vault-Token": secret(self._token_file)}
+        answer = self._asked(self._http.request(method, f"{self.address}/v1/{path}", headers=headers))
+        data = answer.get("data")
+        if not isinstance(data, Mapping):
+            raise VaultRefused(200, f"the answer of {path} has no data")
+        return data
+
+    def _asked(self, answer: Answer) -> Mapping[str, object]:
+        content = json_body(answer.body)
+        if answer.status == 200 and isinstance(content, Mapping):
+            return content
+        if answer.status == 200:
+            raise VaultRefused(200, "what answers there is no Vault: no JSON object came")
+        raise VaultRefused(answer.status, f"HTTP {answer.status}{_errors(content)}")
+
+
+def _errors(content: object) -> str:
+    """Vault's own words, a list of texts with line ends and tabs in them, on one line."""
+    errors = content.get("errors") if isinstance(content, Mapping) else None
+    words = " ".join(" ".join(map(str, errors)).split()) if isinstance(errors, list) else ""
+    return f": {words[:200]}" if words else ""
