@@ -1,4 +1,4 @@
-"""What a person reads on a terminal shows hostile text, and never obeys it."""
+"""What a person reads on a terminal or in Slack shows hostile text, and never obeys it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vedette.escape import terminal
+from vedette.escape import slack, terminal
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,32 @@ def test_a_cut_text_says_so() -> None:
     """A text longer than its place ends in an ellipsis; one that fits does not."""
     assert terminal("kube-system", 11) == "kube-system"
     assert terminal("kube-system", 8) == "kube-sy…"
+
+
+@pytest.mark.parametrize(
+    ("attack", "text", "shown"),
+    [
+        ("wake everybody", "<!channel>", "&lt;!channel&gt;"),
+        ("wake one", "<@U012AB3CD>", "&lt;@U012AB3CD&gt;"),
+        ("a link that says something else", "<https://evil.example|vault>", "&lt;https://evil.example|vault&gt;"),
+        ("an escape of its own", "&lt;!here&gt;", "&amp;lt;!here&amp;gt;"),
+        ("the end of a link", "a>|b<", "a&gt;|b&lt;"),
+        ("a quote", "> said", "&gt; said"),
+        ("hide within a mention", "<\u200b!channel>", r"&lt;\u200b!channel&gt;"),
+        ("a line of its own", "root\n*critical*", r"root\x0a*critical*"),
+        ("turn the order around", "\u202e>lennahc!<", r"\u202e&gt;lennahc!&lt;"),
+        ("half a pair", "a\ud800b", r"a\ud800b"),
+    ],
+)
+def test_what_slack_would_obey_is_shown(attack: str, text: str, shown: str) -> None:
+    """Mentions, links and hidden characters come out as text."""
+    assert slack(text) == shown, attack
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=())))
+def test_nothing_that_slack_could_obey_gets_through(text: str) -> None:
+    """Whatever the text, no angle bracket is left, and what Slack makes of it is what a terminal shows."""
+    shown = slack(text)
+    assert not {"<", ">"} & set(shown)
+    read = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    assert read == terminal(text)

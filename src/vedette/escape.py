@@ -2,7 +2,8 @@
 
 Log lines are the attacker's to write. A terminal obeys escape sequences in them (CVE-2021-25743), so what a person
 reads passes through `terminal`, what goes into a settings file through `yaml`, into a command to be pasted through
-`shell`, into a query through `logql`; JSON output needs nothing, its encoder escapes.
+`shell`, into a query through `logql`, into a Slack message through `slack`; JSON output needs nothing, its encoder
+escapes.
 """
 
 from __future__ import annotations
@@ -58,6 +59,15 @@ def shell(text: str) -> str:
 def logql(text: str) -> str:
     """`text` for the inside of a double-quoted LogQL string, which is Go's."""
     return "".join(f"\\{char}" if char in '"\\' else _shown(char) for char in text)
+
+
+def slack(text: str) -> str:
+    r"""`text` for a text object or the `text` of a Slack message: no mention, no link, nothing hidden.
+
+    Slack reads `<!channel>`, `<@U…>` and `<url|name>` in them, and wants &, < and > as entities where they are not
+    meant so; it knows no other. Bold, code and `:emoji:` have no escape there: hostile text stands in plain_text.
+    """
+    return terminal(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _yaml_shown(char: str) -> str:

@@ -131,14 +131,17 @@ def _reason(error: BaseException) -> str:
     """Why there was no answer, in a few words that hold no URL: a webhook's path is a secret."""
     import urllib3.exceptions as of
 
-    if isinstance(error, of.ConnectTimeoutError):
-        return "no connection in time"
-    if isinstance(error, of.ReadTimeoutError):
-        return "no answer in time"
+    # In this order: a name that is not resolved is a NewConnectionError, and that is a ConnectTimeoutError.
     if isinstance(error, of.NameResolutionError):
         return "the name cannot be resolved"
     if isinstance(error, of.NewConnectionError):
         return "connection refused or no route"
+    if isinstance(error, of.ConnectTimeoutError):
+        return "no connection in time"
+    if isinstance(error, of.ReadTimeoutError):
+        return "no answer in time"
+    if isinstance(error, of.LocationValueError):
+        return "the URL is none"
     if isinstance(error, (of.SSLError, ssl.SSLError)):
         return "TLS: " + (
             "the certificate cannot be verified" if "CERTIFICATE_VERIFY_FAILED" in str(error) else "handshake failed"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from vedette.notification import Notification
 
@@ -38,3 +38,15 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files."""
+
+
+@runtime_checkable
+class Partly(Protocol):
+    """What a sink has besides when its `send` may go well in part; both are of the last `send`, whether it raised or
+    not. Where `send` takes one at once and has one far end, NotDelivered says it all."""
+
+    rejected: Mapping[str, str]
+    """Notifications by id, with the reason, that the far end takes for wrong; the others of the batch were told. Where
+    `send` raised NotDelivered with `refused`, all of the batch."""
+    partial: Mapping[str, str]
+    """Far ends by address, with the reason, that were not told; at least one other was, where `send` did not raise."""
