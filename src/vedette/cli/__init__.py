@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "scan": "find every alert in log files",
+    "watch": "follow logs, keep alerts, tell people",
     "rules": "list, show, test, lint and begin rules",
     "explain": "say clause by clause why a rule met an event, or did not",
     "init": "write a commented vedette.yaml from observed logs",
     "config": "check and show the settings",
+    "render": "print files for other programs: rights",
     "completion": "print the shell completion for bash or zsh",
 }
 """Command -> what it does, in the order of `--help`; the module has the same name."""

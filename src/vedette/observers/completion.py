@@ -30,8 +30,9 @@ _MOST_SAVED = 5_000
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _SESSIONS = frozenset({"exec", "attach", "portforward", "proxy"})
 """Subresources whose requests last as long as somebody works."""
-_BACK = 1_000
-"""So many events in a row that are far older than the newest: the clock was wrong before, not now."""
+_BACK = 100_000
+"""So many events in a row that are far older than the newest: the clock was wrong before, not now. Another server's
+backlog, read after this one's, is as old, but hardly as long without a new event between."""
 _SLACK = 60.0
 """Seconds by which the clock of who read the counter may differ from the API server's."""
 _T = TypeVar("_T")

@@ -1,0 +1,44 @@
+"""`vedette render`: the files that other programs need, printed; nothing is written or sent."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+EXAMPLES = """\
+examples:
+  vedette render rights kube | kubectl apply -f -              what the observer of an API server needs
+  vedette render rights vault | vault policy write vedette -   what the observer of a Vault needs
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to print."""
+    files = parser.add_subparsers(dest="file", metavar="FILE", required=True)
+    rights = files.add_parser("rights", help="the least rights of an observer: RBAC, or a Vault policy")
+    rights.add_argument("system", choices=("kube", "vault"), help="where it looks")
+    rights.add_argument("--name", default="vedette", metavar="NAME", help="kube: the service account (vedette)")
+    rights.add_argument("--namespace", default="vedette", metavar="NAME", help="kube: its namespace (vedette)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print; 0: done, 2: error."""
+    return int(_FILES[args.file](args))
+
+
+def _rights(args: argparse.Namespace) -> int:
+    from vedette.escape import terminal
+    from vedette.render.rights import BadName, kube_rights, vault_policy
+
+    if args.system == "vault":
+        print(vault_policy(), end="")
+        return 0
+    try:
+        print(kube_rights(args.name, args.namespace), end="")
+    except BadName as error:
+        print(f"vedette: {terminal(str(error))}", file=sys.stderr)
+        return 2
+    return 0
+
+
+_FILES = {"rights": _rights}
