@@ -10,7 +10,7 @@ _FIELDS = (
     Field(
         "observation",
         _T,
-        "seal_status, audit_devices, file_hash, rbac_object, counter, server_log, completion_missing, tracer or policy.",
+        "seal_status, audit_devices, policy, file_hash, rbac_object, counter, server_log, completion_missing, tracer.",
         hot=True,
     ),
     Field("time", _T, "When it was observed, RFC 3339."),
