@@ -1,1 +1,0 @@
-"""Serving: HTTP in, with bounded time, size and number of connections; TLS and the proof of who asks."""
