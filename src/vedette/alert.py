@@ -34,3 +34,7 @@ class Alert(msgspec.Struct, frozen=True):
     """Documents of the rule that were met, in name order."""
     reaction: str = "fire"
     """The value of a `rule.Reaction`: fire, attempt or cannot_tell."""
+    group: tuple[str, ...] = ()
+    """Values of the rule's group_by; one episode at a time has this rule, severity, reaction and group."""
+    quiet_after: int = 0
+    """Seconds of silence that close it."""

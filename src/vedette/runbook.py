@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from vedette.escape import logql, shell, terminal
 
@@ -38,3 +39,36 @@ def filled(text: str, alert: Mapping[str, object]) -> str:
         way = _WAYS.get(block, terminal)
         lines.append(_PLACEHOLDER.sub(lambda found: way(values[found[1]].rpartition(", ")[2]), line))  # noqa: B023
     return "\n".join(lines) + "\n"
+
+
+class Excerpt(NamedTuple):
+    """What of a runbook goes out with an alert, filled and escaped."""
+
+    meaning: str
+    """Its first paragraph under Meaning, on one line."""
+    first_step: str
+    """The first command under First look, else the first sentence there."""
+    query: str
+    """The first LogQL query, or nothing."""
+
+
+def excerpt(text: str, alert: Mapping[str, object]) -> Excerpt:
+    """The parts of a runbook that an alert carries; for `alert` see `filled`."""
+    section, fence = "", None
+    meaning: list[str] = []
+    first: dict[str, str] = {}
+    done = False
+    for line in filled(text, alert).splitlines():
+        if found := _FENCE.match(line):
+            fence = found[1] if fence is None else None
+        elif fence is not None:
+            first.setdefault(fence if fence == "logql" else f"{section} {fence}", line.strip())
+        elif line.startswith("## "):
+            section, done = line[3:].strip(), False
+        elif section == "Meaning" and not done:
+            meaning.append(line.strip())
+            done = len(meaning) > 1 and not line.strip()
+        elif line.strip():
+            first.setdefault(section, line.strip())
+    step = first.get("First look sh") or first.get("First look", "")
+    return Excerpt(" ".join(filter(None, meaning)), step, first.get("logql", ""))

@@ -122,7 +122,7 @@ class Scanner:
 
     def read_chunks(self, lines: Iterable[bytes], part: Range) -> Iterator[Report | Done]:
         """As `read`, of chunks of whole lines."""
-        run = _Run(self, part)
+        run = Run(self, part)
         trouble = ""
         try:
             for chunk in lines:
@@ -152,8 +152,8 @@ class Scanner:
                     yield self.formats[batch.format].read(batch.locate(index)[0])
 
 
-class _Run:
-    """One range on its way."""
+class Run:
+    """One range, or one stream that is watched, on its way through reader and matchers."""
 
     def __init__(self, scanner: Scanner, part: Range) -> None:
         self._scanner = scanner

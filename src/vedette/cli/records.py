@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from vedette.alert import Alert
-from vedette.cli.screen import stamp
 from vedette.match import Match
 from vedette.rule import Severity
+from vedette.stamp import stamp
 
 ALERT = "vedette.alert/1"
 MATCH = "vedette.match/1"

@@ -6,26 +6,17 @@ import os
 import shutil
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TextIO
 
 from vedette.alert import Alert
 from vedette.escape import terminal
 from vedette.match import Match
 from vedette.rule import Reaction, Severity
+from vedette.stamp import stamp
 
 _COLOUR = {Severity.CRITICAL: "\x1b[1;31m", Severity.WARNING: "\x1b[33m", Severity.INFO: "\x1b[36m"}
 _PLAIN = "\x1b[0m"
 _KIND = {Reaction.ATTEMPT.value: "attempt: ", Reaction.CANNOT_TELL.value: "cannot tell: "}
-
-
-def stamp(time_ns: int) -> str:
-    """RFC 3339 in UTC with microseconds: 2026-11-23T06:38:52.901743Z. A time no calendar holds is given in seconds."""
-    try:
-        moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return f"{time_ns / 1e9:.6f}"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % 1_000_000_000 // 1000:06d}Z"
 
 
 def coloured(stream: TextIO) -> bool:

@@ -13,7 +13,6 @@ from vedette.engine.roster import Roster
 from vedette.engine.sighting import Sighting, by_act, by_time, resolve
 from vedette.engine.sorter import Sorter
 from vedette.engine.windows import Reached, Windows
-from vedette.event import Outcome
 from vedette.match import Match
 from vedette.rule import Reaction, Severity
 
@@ -45,11 +44,11 @@ class Conclusion:
             self._sightings.close()
             for act in acts:
                 if self._roster.detections[act.detection].alerts:
-                    yield self._match(act, place)
+                    yield self._roster.match(act, place(act))
                 if act.verdict == Reaction.FIRE.value:
                     for reached in windows.feed(act):
                         if self._roster.correlations[reached.correlation].alerts:
-                            yield self._window_match(reached, place)
+                            yield self._window_match(reached, place(reached.last))
         finally:
             self._sightings.close()
             acts.close()
@@ -69,56 +68,16 @@ class Conclusion:
         finally:
             alerts.close()
 
-    def _match(self, act: Sighting, place: Place) -> Match:
-        detection = self._roster.detections[act.detection]
-        file, line = place(act)
-        return Match(
-            rule=self._roster.rules[act.detection],
-            detection=detection.name,
-            title=detection.title,
-            severity=act.severity,
-            outcome=act.outcome,
-            time=act.time,
-            first=act.time,
-            count=1,
-            act=act.act,
-            actor=act.actor,
-            address=act.address,
-            object=act.object,
-            via=act.via,
-            why=act.why,
-            group=act.group,
-            quiet_after=detection.quiet_after,
-            source=act.source,
-            file=file,
-            line=line,
-            reaction=act.verdict,
-        )
-
-    def _window_match(self, reached: Reached, place: Place) -> Match:
-        correlation, act = self._roster.correlations[reached.correlation], reached.last
-        file, line = place(act)
-        return Match(
-            rule=self._roster.correlation_rules[reached.correlation],
-            detection=correlation.name,
-            title=correlation.title,
-            severity=int(correlation.severity),
-            # The threshold was reached, whatever became of each act.
-            outcome=Outcome.DONE.value,
-            time=act.time,
+    def _window_match(self, reached: Reached, place: tuple[str, int]) -> Match:
+        return self._roster.window_match(
+            reached.correlation,
+            reached.last,
+            place,
+            time=reached.last.time,
             first=reached.first,
-            count=reached.acts,
-            act=act.act,
-            actor=act.actor,
-            address=act.address,
-            object=act.object,
-            via=act.via,
+            acts=reached.acts,
             why=reached.why,
             group=reached.group,
-            quiet_after=correlation.quiet_after,
-            source=act.source,
-            file=file,
-            line=line,
         )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vedette.engine.matcher import Matcher
+from vedette.engine.sighting import Sighting
+from vedette.event import Outcome
+from vedette.match import Match
 from vedette.rule import Correlation, Detection, Rule
 from vedette.schema import Schema
 
@@ -41,3 +44,68 @@ class Roster:
             for name, schema in schemas.items()
             if any(detection.format == name for detection in self.detections)
         }
+
+    def match(self, act: Sighting, place: tuple[str, int]) -> Match:
+        """The match of one act; `place` is the file and line of its record."""
+        detection = self.detections[act.detection]
+        file, line = place
+        return Match(
+            rule=self.rules[act.detection],
+            detection=detection.name,
+            title=detection.title,
+            severity=act.severity,
+            outcome=act.outcome,
+            time=act.time,
+            first=act.time,
+            count=1,
+            act=act.act,
+            actor=act.actor,
+            address=act.address,
+            object=act.object,
+            via=act.via,
+            why=act.why,
+            group=act.group,
+            quiet_after=detection.quiet_after,
+            source=act.source,
+            file=file,
+            line=line,
+            reaction=act.verdict,
+        )
+
+    def window_match(
+        self,
+        number: int,
+        act: Sighting,
+        place: tuple[str, int],
+        *,
+        time: int,
+        first: int,
+        acts: int,
+        why: str,
+        group: tuple[str, ...],
+    ) -> Match:
+        """The match of correlation `number`, told by `act`: `acts` that are new, from `first` to `time`."""
+        correlation = self.correlations[number]
+        file, line = place
+        return Match(
+            rule=self.correlation_rules[number],
+            detection=correlation.name,
+            title=correlation.title,
+            severity=int(correlation.severity),
+            # The threshold was reached, whatever became of each act.
+            outcome=Outcome.DONE.value,
+            time=time,
+            first=first,
+            count=acts,
+            act=act.act,
+            actor=act.actor,
+            address=act.address,
+            object=act.object,
+            via=act.via,
+            why=why,
+            group=group,
+            quiet_after=correlation.quiet_after,
+            source=act.source,
+            file=file,
+            line=line,
+        )

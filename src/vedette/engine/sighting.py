@@ -44,13 +44,14 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True):
     line: int = 0
 
 
-_LOUDEST = {
+LOUDEST = {
     Reaction.FIRE.value: 0,
     Reaction.ATTEMPT.value: 1,
     Reaction.CANNOT_TELL.value: 2,
     Reaction.IGNORE.value: 3,
     "no": 4,
 }
+"""Verdict -> its place when several records speak of one act; the loudest comes first."""
 
 
 def by_act(sighting: Sighting) -> tuple[object, ...]:
@@ -63,7 +64,7 @@ def by_act(sighting: Sighting) -> tuple[object, ...]:
         sighting.detection,
         sighting.act,
         not sighting.final,
-        _LOUDEST[sighting.verdict],
+        LOUDEST[sighting.verdict],
         sighting.time,
         sighting.file,
         sighting.part,

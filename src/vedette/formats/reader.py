@@ -45,6 +45,11 @@ class Reader:
         return self._ledger.tally
 
     @property
+    def busy(self) -> bool:
+        """True in the midst of a record that goes on over the next lines: no place to stop and go on from later."""
+        return self._lines.busy
+
+    @property
     def lines_read(self) -> int:
         """Lines so far; in a file of plain records most are counted by their records, see `_counted`."""
         return self._lines.read

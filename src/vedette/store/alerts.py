@@ -1,0 +1,146 @@
+"""Alerts as people see them in the store: listed, shown, acknowledged, silenced, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from vedette.alert import Alert
+from vedette.store.database import Database
+
+_decode = msgspec.msgpack.Decoder(Alert).decode
+_SECOND = 1_000_000_000
+_COLUMNS = "item, state, opened, touched, closed, untold, acked, acked_by, closed_by, key"
+
+OWN = "vedette"
+"""The source of alerts that are findings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An alert with what became of it. Times are nanoseconds since 1970 UTC by the clock, 0 for never."""
+
+    alert: Alert
+    state: str
+    """open or closed."""
+    opened: int
+    touched: int
+    closed: int
+    untold: str
+    """Why nobody was told, or nothing."""
+    acked: int
+    acked_by: str
+    closed_by: str
+    """Who closed it; nothing: it fell quiet."""
+    key: bytes
+    """The same for every episode of its rule, severity, reaction and group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing is told of alerts with this key until then."""
+
+    id: int
+    key: bytes
+    alert: str
+    until: int
+    by: str
+    reason: str
+
+
+class Alerts:
+    """Reads and writes of the alerts' table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, id: str) -> Kept | None:
+        """The alert with this id."""
+        found = self._select("id = ?", id)
+        return found[0] if found else None
+
+    def find(self, prefix: str) -> list[Kept]:
+        """The alerts whose id begins like this; two suffice to say that it is not unique."""
+        return self._select("id >= ? AND id < ? LIMIT 2", prefix, prefix + "\x7f")
+
+    def listed(self, *, state: str = "", rule: str = "", least: int = 0, since: int = 0, most: int = -1) -> list[Kept]:
+        """Alerts, the latest opened first."""
+        where, values = ["severity >= ?", "opened >= ?"], [least, since]
+        for column, value in (("state", state), ("rule", rule)):
+            if value:
+                where.append(f"{column} = ?")
+                values.append(value)  # type: ignore[arg-type] # the columns have several types
+        return self._select(f"{' AND '.join(where)} ORDER BY opened DESC, id LIMIT ?", *values, most)
+
+    def open_findings(self) -> list[Kept]:
+        """The findings that are open."""
+        return self._select("state = 'open' AND source = ?", OWN)
+
+    def quiet(self, now: int) -> list[Kept]:
+        """Open alerts that have been quiet for long enough to close."""
+        where = "state = 'open' AND source != ? AND touched + quiet_after * ? <= ? ORDER BY touched LIMIT 10000"
+        return self._select(where, OWN, _SECOND, now)
+
+    def close(self, id: str, now: int, by: str = "") -> bool:
+        """Close an alert; False where it is not open."""
+        self._database.execute(
+            "UPDATE alerts SET state = 'closed', closed = ?, closed_by = ? WHERE id = ? AND state = 'open'", now, by, id
+        )
+        return self._database.changes() > 0
+
+    def untold(self, id: str, reason: str) -> None:
+        """Note why nobody is told of an alert."""
+        self._database.execute("UPDATE alerts SET untold = ? WHERE id = ?", reason, id)
+
+    def ack(self, id: str, now: int, by: str) -> None:
+        """Somebody has seen it; the first to say so is kept."""
+        self._database.execute("UPDATE alerts SET acked = ?, acked_by = ? WHERE id = ? AND acked = 0", now, by, id)
+
+    def silence(self, kept: Kept, until: int, by: str, reason: str, now: int) -> None:
+        """Tell nothing of this alert's episodes until then."""
+        self._database.execute(
+            "INSERT INTO silences (key, alert, until, by, reason, made) VALUES (?, ?, ?, ?, ?, ?)",
+            kept.key,
+            kept.alert.id,
+            until,
+            by,
+            reason,
+            now,
+        )
+
+    def silenced(self, key: bytes, now: int) -> Silence | None:
+        """The silence in force for a key, the longest where there are several."""
+        rows = self._database.execute(
+            "SELECT id, key, alert, until, by, reason FROM silences WHERE key = ? AND until > ? ORDER BY until DESC",
+            key,
+            now,
+        )
+        return Silence(*rows[0]) if rows else None
+
+    def opened_between(self, rule: str, since: int, before: int) -> int:
+        """How many alerts of a rule were opened in between and told."""
+        where = "rule = ? AND opened >= ? AND opened < ? AND untold = ''"
+        rows = self._database.execute(f"SELECT count(*) FROM alerts WHERE {where}", rule, since, before)  # noqa: S608
+        return int(rows[0][0])
+
+    def numbers(self) -> dict[tuple[str, int, str], int]:
+        """(rule, severity, state) -> how many."""
+        rows = self._database.execute("SELECT rule, severity, state, count(*) FROM alerts GROUP BY 1, 2, 3")
+        return {(rule, severity, state): number for rule, severity, state, number in rows}
+
+    def forget(self, before: int) -> None:
+        """Let go of alerts that closed before then, and of what was told of them."""
+        self._database.execute(
+            "DELETE FROM outbox WHERE alert IN (SELECT id FROM alerts WHERE state = 'closed' AND closed < ?)", before
+        )
+        self._database.execute("DELETE FROM alerts WHERE state = 'closed' AND closed < ?", before)
+
+    def _select(self, where: str, *values: Any) -> list[Kept]:
+        rows: Sequence[tuple[Any, ...]] = self._database.execute(
+            f"SELECT {_COLUMNS} FROM alerts WHERE {where}",  # noqa: S608 - our own words, values are bound
+            *values,
+        )
+        return [Kept(_decode(item), *rest) for item, *rest in rows]

@@ -1,0 +1,296 @@
+"""Segments: lines that are kept, as zstd files by age and size; whole or not there, and readable by `vedette scan`.
+
+A block of lines is one zstd frame. A file grows by frames only, so its length after any of them is a valid end: what
+a crash left behind the last durable one is cut off when the folder is opened. Evidence, spools and the quarantine are
+all folders of segments.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdDecompressor, ZstdError, compress, get_frame_size
+else:
+    from backports.zstd import ZstdDecompressor, ZstdError, compress, get_frame_size
+
+Position = Mapping[str, object]
+"""`{"segment": name, "offset": bytes}`, the end of a frame."""
+
+SUFFIX = ".jsonl.zst"
+_LEVEL = -5
+"""Fast enough to stand beside decoding (1.3 GB/s on one core); audit logs still shrink to a tenth."""
+_BLOCK = 1 << 20
+"""Bytes of lines in one frame at most."""
+_READ = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a segment is full, and when it goes."""
+
+    size: int = 64 << 20
+    """Bytes of a file after which the next begins."""
+    age: float = 3600.0
+    """Seconds after which the next begins."""
+    keep: float = 90 * 86400.0
+    """Seconds a full segment is kept."""
+
+
+class Segments:
+    """One folder of segments with one writer. Appending is safe from several threads."""
+
+    def __init__(self, folder: Path, limits: Limits | None = None, clock: Callable[[], float] = time.time) -> None:
+        """Opens or makes the folder (0700) and cuts off what a crash left unfinished. Raises OSError."""
+        self.folder = folder
+        self.limits = limits or Limits()
+        self._clock = clock
+        self._lock = threading.Lock()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        names = self.names()
+        self._name = names[-1] if names else ""
+        self._number = _number(self._name)
+        self._descriptor = -1
+        self._end = 0
+        """Where the writing segment's durable frames end."""
+        self._written = 0
+        self._began = 0.0
+        if self._name:
+            self._reopen()
+
+    def names(self) -> list[str]:
+        """The segments there are, oldest first."""
+        return sorted(path.name for path in self.folder.iterdir() if path.name.endswith(SUFFIX))
+
+    @property
+    def position(self) -> Position:
+        """The end of what is durable."""
+        with self._lock:
+            return {"segment": self._name, "offset": self._end}
+
+    def append(self, data: bytes) -> None:
+        """Write whole lines and make them durable. Raises OSError; nothing of `data` is kept then."""
+        with self._lock:
+            self._write(data)
+            self._sync()
+
+    def write(self, data: bytes) -> None:
+        """Write whole lines; they are durable after `sync`. Raises OSError; else nothing since the last is kept."""
+        with self._lock:
+            self._write(data)
+
+    def sync(self) -> Position:
+        """Make durable what was written; gives the position behind it. Raises OSError."""
+        with self._lock:
+            self._sync()
+            return {"segment": self._name, "offset": self._end}
+
+    def cut(self, position: Position) -> None:
+        """Remove what stands behind `position`: it was written, but what it belongs to was never committed."""
+        with self._lock:
+            name, offset = str(position.get("segment", "")), _offset(position)
+            for later in [one for one in self.names() if one > name]:
+                (self.folder / later).unlink()
+            self._close()
+            self._name = name if name and (self.folder / name).exists() else ""
+            if self._name:
+                self._reopen(offset)
+
+    def read(self, position: Position | None, limit: int) -> Sequence[tuple[bytes, Position, str]]:
+        """What was durably appended behind `position` (None: from the oldest), some `limit` bytes at most.
+
+        Blocks of lines, the position behind each, and the segment's path. A segment that cannot be read further is
+        passed over from there on.
+        """
+        with self._lock:
+            name, end = self._name, self._end
+        at = str((position or {}).get("segment", ""))
+        offset = _offset(position) if position else 0
+        found: list[tuple[bytes, Position, str]] = []
+        size = 0
+        for one in self.names():
+            if one < at or one > name:
+                continue
+            start = offset if one == at else 0
+            for block, behind in _frames(self.folder / one, start, end if one == name else None):
+                found.append((block, {"segment": one, "offset": behind}, str(self.folder / one)))
+                size += len(block)
+                if size >= limit:
+                    return found
+        return found
+
+    def waiting(self, position: Position | None) -> int:
+        """Bytes behind `position`, as stored."""
+        with self._lock:
+            name, end = self._name, self._end
+        at = str((position or {}).get("segment", ""))
+        if name and at == name:
+            return max(0, end - _offset(position))
+        total = 0
+        for one in self.names():
+            if at <= one <= name:
+                size = end if one == name else (self.folder / one).stat().st_size
+                total += size - (_offset(position) if one == at and position else 0)
+        return total
+
+    def prune(self, *, unread: Position | None = None, keep_all: bool = False) -> int:
+        """Remove full segments that are too old, never one that `unread` has not passed; gives how many went."""
+        first = str(unread.get("segment", "")) if unread is not None else ("" if keep_all else self._name)
+        gone = 0
+        for name in self.names():
+            if name >= first or name == self._name:
+                break
+            path = self.folder / name
+            if self._clock() - path.stat().st_mtime > self.limits.keep:
+                path.unlink(missing_ok=True)
+                gone += 1
+        return gone
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _reopen(self, offset: int | None = None) -> None:
+        """Go on with the last segment, cut to its whole frames, or to `offset`."""
+        path = self.folder / self._name
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        size = os.fstat(self._descriptor).st_size
+        end = min(offset, size) if offset is not None else _whole(path)
+        if end < size:
+            os.ftruncate(self._descriptor, end)
+            os.fsync(self._descriptor)
+        self._end = self._written = end
+        self._began = path.stat().st_mtime
+
+    def _write(self, data: bytes) -> None:
+        if self._descriptor < 0 or self._full():
+            self._roll()
+        try:
+            for block in _blocks(data):
+                view = memoryview(compress(block, level=_LEVEL))
+                while view:
+                    done = os.write(self._descriptor, view)
+                    view = view[done:]
+                    self._written += done
+        except OSError:
+            self._back()
+            raise
+
+    def _sync(self) -> None:
+        if self._written == self._end:
+            return
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError:
+            self._back()
+            raise
+        self._end = self._written
+
+    def _back(self) -> None:
+        """Take back what was written since the last sync."""
+        os.ftruncate(self._descriptor, self._end)
+        self._written = self._end
+
+    def _full(self) -> bool:
+        # Between two syncs a segment is not left: what is not durable yet could not be taken back any more.
+        if self._written != self._end or not self._end:
+            return False
+        return self._end >= self.limits.size or self._clock() - self._began >= self.limits.age
+
+    def _roll(self) -> None:
+        """Begin the next segment."""
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
+        # The number gives the order; clocks jump.
+        name = f"{self._number + 1:08d}-{stamp}{SUFFIX}"
+        descriptor = os.open(self.folder / name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _sync_folder(self.folder)
+        except OSError:
+            os.close(descriptor)
+            (self.folder / name).unlink(missing_ok=True)
+            raise
+        self._close()
+        self._number += 1
+        self._name, self._descriptor, self._end, self._written, self._began = name, descriptor, 0, 0, self._clock()
+
+
+def _number(name: str) -> int:
+    digits = name.partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _offset(position: Position | None) -> int:
+    offset = (position or {}).get("offset", 0)
+    return offset if isinstance(offset, int) else 0
+
+
+def _blocks(data: bytes) -> Iterator[bytes | memoryview]:
+    """Blocks of whole lines, each of some `_BLOCK` bytes."""
+    view, start = memoryview(data), 0
+    while start < len(data):
+        end = start + _BLOCK
+        if end < len(data):
+            end = data.rfind(b"\n", start, end) + 1 or data.find(b"\n", end) + 1 or len(data)
+        yield view[start:end]
+        start = end
+
+
+def _frames(path: Path, start: int, end: int | None) -> Iterator[tuple[bytes, int]]:
+    """The plain bytes of each whole frame from `start` on, and where it ends."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            at, held = start, b""
+            while True:
+                more = file.read(_READ if end is None else min(_READ, end - at - len(held)))
+                held += more
+                done = 0
+                while done < len(held):
+                    frame = ZstdDecompressor()
+                    try:
+                        block = frame.decompress(memoryview(held)[done:])
+                    except ZstdError:
+                        return
+                    if not frame.eof:
+                        break
+                    done = len(held) - len(frame.unused_data)
+                    yield block, at + done
+                at += done
+                held = held[done:]
+                if not more:
+                    return
+    except FileNotFoundError:
+        return
+
+
+def _whole(path: Path) -> int:
+    """Where the last whole frame ends."""
+    end = 0
+    data = path.read_bytes()
+    view = memoryview(data)
+    while end < len(data):
+        try:
+            end += get_frame_size(view[end:])
+        except (ZstdError, ValueError):
+            break
+    return min(end, len(data))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

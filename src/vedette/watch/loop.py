@@ -1,0 +1,256 @@
+"""The loop: what sources have, through the engine, into the store; one transaction a turn.
+
+A turn reads a bounded amount, judges it, and commits positions, acts, windows, alerts and what is to be told together.
+What was not committed never happened: after a crash the sources give it again. Evidence and quarantine are written and
+synced before the commit, which notes where they ended, so that what a crash left behind the note is cut off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from vedette.engine.live import Live, Placed, Step
+from vedette.scan import Scanner
+from vedette.sources.base import Piece, Position, Source
+from vedette.store.database import Full, StoreError
+from vedette.store.progress import Mark
+from vedette.store.segments import Segments
+from vedette.store.store import Store
+from vedette.watch.pulse import Pulse
+from vedette.watch.streams import Refused, Stream
+from vedette.watch.telling import Telling
+
+_TURN = 32 << 20
+"""Bytes read before a commit."""
+_POLL = 4 << 20
+"""Bytes asked of a source at once."""
+_LONGEST_TURN = 0.25
+"""Seconds after which a turn commits what it has."""
+_SECOND = 1_000_000_000
+_DAY = 86_400 * _SECOND
+_UPKEEP = 60 * _SECOND
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one turn has read."""
+
+    placed: list[Placed] = field(default_factory=list)
+    marks: dict[str, dict[str, Mark]] = field(default_factory=dict)
+    """Source -> stream -> where it goes on."""
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    evidence: dict[str, list[bytes]] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    latest: dict[str, int] = field(default_factory=dict)
+    """Source -> time of its last record."""
+    observations: list[bytes] = field(default_factory=list)
+    bytes: int = 0
+
+
+class Loop:
+    """Owns the sources, the engine and the writing side of the store. Its calls come from one thread."""
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        sources: Sequence[Source],
+        store: Store,
+        live: Live,
+        telling: Telling,
+        pulse: Pulse,
+        evidence: Mapping[str, Segments],
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`evidence`: by source, for those whose lines are kept and do not stand in a spool already."""
+        self._scanner = scanner
+        self.sources = tuple(sources)
+        self._store = store
+        self._live = live
+        self._telling = telling
+        self._pulse = pulse
+        self._evidence = evidence
+        self._now = now
+        self._streams: dict[tuple[str, str], Stream] = {}
+        self._marks: dict[str, dict[str, Mark]] = {}
+        self._upkeep = 0
+        self._last_bytes: dict[str, int] = {}
+        self._resume()
+
+    def _resume(self) -> None:
+        """Take up every source where it was committed; cut off what was written behind it."""
+        store = self._store
+        for source in self.sources:
+            marks = self._marks[source.name] = store.progress.marks(source.name)
+            source.resume({stream: mark.position for stream, mark in marks.items()})
+        for name, segments in (*self._evidence.items(), ("", store.quarantine)):
+            position = store.progress.noted(f"segments:{name}")
+            if isinstance(position, dict):
+                segments.cut(position)
+        now = self._now()
+        with store.database.transaction():
+            # What would overrule it may stand in what was not read yet.
+            store.acts.postpone(now + 30 * _SECOND)
+
+    def turn(self) -> bool:
+        """Read, judge and commit once; True where something was read, so that there may be more."""
+        turn = _Turn()
+        more = self._read(turn)
+        now = self._now()
+        self._pulse.alive(now)
+        if turn.bytes or turn.marks or self._due(now):
+            self._commit(turn, now, idle=not more)
+        return more
+
+    def _read(self, turn: _Turn) -> bool:
+        """Poll every source until all have nothing or the turn is full; True where it is full."""
+        end = time.monotonic() + _LONGEST_TURN
+        while True:
+            read = 0
+            for source in self.sources:
+                for piece in source.poll(_POLL):
+                    self._take(source, piece, turn)
+                    read += len(piece.data)
+            turn.bytes += read
+            if not read:
+                return False
+            if turn.bytes >= _TURN or time.monotonic() >= end:
+                return True
+
+    def _take(self, source: Source, piece: Piece, turn: _Turn) -> None:
+        key = (source.name, piece.stream)
+        stream = self._streams.get(key)
+        if stream is None:
+            mark = self._marks[source.name].get(piece.stream)
+            stream = self._streams[key] = Stream(
+                self._scanner, mark.name if mark else "", mark.line if mark else 0, segmented=source.keeps_evidence
+            )
+        turn.placed += stream.take(piece)
+        if not stream.safe:
+            return
+        turn.marks.setdefault(source.name, {})[piece.stream] = stream.mark(piece)
+        turn.counts.setdefault(source.name, Counter()).update(stream.counts())
+        kept, stream.evidence = stream.evidence, []
+        if source.name in self._evidence:
+            turn.evidence.setdefault(source.name, []).extend(kept)
+        if source.name == OBSERVATIONS:
+            turn.observations += kept
+        turn.refused += stream.refused
+        stream.refused = []
+        turn.latest[source.name] = max(stream.latest(), turn.latest.get(source.name, 0))
+        if piece.ends:
+            del self._streams[key]
+
+    def _due(self, now: int) -> bool:
+        """True where the clock alone asks for a commit."""
+        return now - self._upkeep >= _SECOND
+
+    def _commit(self, turn: _Turn, now: int, *, idle: bool, ahead: int = 0) -> None:
+        """Until it is done: what was read and not committed would have to be read again. `ahead`: nanoseconds by which
+        what is held is due sooner."""
+        positions = self._write(turn)
+        while True:
+            try:
+                with self._store.database.transaction():
+                    step = self._live.step(turn.placed, now, idle=idle, ahead=ahead)
+                    self._note(turn, step, positions, now)
+                    self._telling.changed(step.alerts, now)
+                    if idle:
+                        self._telling.close_quiet(now)
+                    if now - self._upkeep >= _UPKEEP:
+                        self._forget(now)
+                break
+            except Full as error:
+                # What is at hand may hold half of the step.
+                self._live.reload(now)
+                self._telling.reload()
+                self._pulse.stuck(str(error))
+                if not self._store.make_room():
+                    self._pulse.rest(1.0)
+                    if self._pulse.leaving:
+                        raise
+            except StoreError:
+                self._live.reload(now)
+                self._telling.reload()
+                raise
+        self._pulse.stuck("")
+        self._upkeep = now
+        self._after(turn, step, now)
+
+    def _write(self, turn: _Turn) -> dict[str, Position]:
+        """Evidence and quarantine, synced; a full disk costs these lines their evidence, not the alerts."""
+        positions: dict[str, Position] = {}
+        for name, blocks in turn.evidence.items():
+            data = b"".join(block if block.endswith(b"\n") else block + b"\n" for block in blocks)
+            segments = self._evidence[name]
+            try:
+                segments.write(data)
+                positions[f"segments:{name}"] = segments.sync()
+                self._pulse.evidence(name, "")
+            except OSError as error:
+                turn.counts.setdefault(name, Counter())["evidence_lost"] += len(data)
+                self._pulse.evidence(name, error.strerror or str(error))
+        if turn.refused:
+            lines = b"".join(_encoded(one) for one in turn.refused)
+            try:
+                self._store.quarantine.write(lines)
+                positions["segments:"] = self._store.quarantine.sync()
+                self._pulse.evidence("quarantine", "")
+            except OSError as error:
+                self._pulse.evidence("quarantine", error.strerror or str(error))
+        return positions
+
+    def _note(self, turn: _Turn, step: Step, positions: Mapping[str, Position], now: int) -> None:
+        progress = self._store.progress
+        for source, marks in turn.marks.items():
+            for stream, mark in marks.items():
+                progress.mark(source, stream, mark)
+        for source, counts in turn.counts.items():
+            progress.count(source, counts)
+        progress.count("", {"duplicates": step.duplicates, "late": step.late, "future": step.future})
+        for name, position in positions.items():
+            progress.note(name, position)
+        for data in turn.observations:
+            self._store.observed(data)
+        self._pulse.record(turn.latest, {name: counts["records"] for name, counts in turn.counts.items()}, now)
+
+    def _after(self, turn: _Turn, step: Step, now: int) -> None:
+        """What follows from a commit."""
+        for source in self.sources:
+            marks = turn.marks.get(source.name, {})
+            self._marks[source.name].update(marks)
+            for stream in source.committed({stream: mark.position for stream, mark in marks.items()}):
+                self._store.progress.unmark(source.name, stream)
+                self._marks[source.name].pop(stream, None)
+        self._pulse.committed(turn.bytes, step, now)
+        self._telling.wake()
+
+    def _forget(self, now: int) -> None:
+        """Let go of what can matter no more. An act is known for a day, a webhook repeats a batch for two minutes."""
+        self._store.acts.forget(now - _DAY)
+
+    def settle(self) -> None:
+        """Nothing more will come: what is held counts as it stands."""
+        self._commit(_Turn(), self._now(), idle=True, ahead=_DAY)
+
+    def close(self) -> None:
+        """Stop all sources."""
+        for source in self.sources:
+            source.close()
+
+
+OBSERVATIONS = "observations"
+"""The source of vedette's own observations."""
+
+
+def _encoded(one: Refused) -> bytes:
+    kept: dict[str, object] = {"file": one.file, "line": one.line, "reason": one.reason}
+    try:
+        kept["raw"] = one.raw.decode()
+    except UnicodeDecodeError:
+        kept["raw_base64"] = one.raw
+    return msgspec.json.encode(kept) + b"\n"

@@ -1,0 +1,117 @@
+"""Observing: observers look on their schedules; what they saw becomes lines in the spool of observations."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from vedette.observers.base import CannotLook, Look, Observer
+from vedette.sources.base import Piece, Position, Spool, Trouble
+from vedette.watch.pulse import Pulse
+
+_log = logging.getLogger("vedette.observing")
+
+
+class Observing:
+    """Looks in a thread of its own for each observer, and is the source that gives what they saw."""
+
+    keeps_evidence = True
+
+    def __init__(self, name: str, spool: Spool, seen: Mapping[tuple[str, str], Any], pulse: Pulse) -> None:
+        """`seen`: (kind, subject) -> the value seen last, as the store has it."""
+        self.name = name
+        self._spool = spool
+        self._seen = dict(seen)
+        self._pulse = pulse
+        self._lock = threading.Lock()
+        self._position: Position | None = None
+
+    def start(self, observers: Sequence[Observer]) -> None:
+        """Begin to look. Called once everything in the spool was read, so that `seen` is what was seen last."""
+        for observer in observers:
+            name = f"observer-{observer.name}"
+            threading.Thread(target=self._look_on, args=(observer,), name=name, daemon=True).start()
+
+    def update(self, seen: Mapping[tuple[str, str], Any]) -> None:
+        """Take what the store has as seen last."""
+        with self._lock:
+            self._seen.update(seen)
+
+    def write(self, looks: Sequence[Look], now: float | None = None) -> None:
+        """Write what was seen, each with what was seen the time before. Raises OSError."""
+        moment = datetime.fromtimestamp(time.time() if now is None else now, UTC)
+        stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
+        with self._lock:
+            lines = []
+            for look in looks:
+                key = (look.kind, look.subject)
+                record: dict[str, object] = {"observation": look.kind, "time": stamp, "subject": look.subject}
+                if key in self._seen:
+                    record["previous"] = self._seen[key]
+                record["value"] = look.value
+                lines.append(msgspec.json.encode(record) + b"\n")
+            if lines:
+                self._spool.append(b"".join(lines))
+            for look in looks:
+                self._seen[look.kind, look.subject] = look.value
+
+    def _look_on(self, observer: Observer) -> None:
+        while not self._pulse.stopping:
+            self.look(observer)
+            self._pulse.wait(observer.every)
+        observer.close()
+
+    def look(self, observer: Observer) -> None:
+        """Look once."""
+        try:
+            looks: Sequence[Look] = ()
+            try:
+                looks = observer.look()
+            except CannotLook as error:
+                self._pulse.observer(observer.name, str(error), error.mend)
+                looks = error.looks
+            else:
+                self._pulse.observer(observer.name, "")
+            self.write(looks)
+        except OSError as error:
+            self._pulse.observer(observer.name, error.strerror or str(error), "make room in the state folder")
+        except Exception as error:  # noqa: BLE001 - told, and tried again
+            # An observer that ends silently would be a second source that nobody misses.
+            _log.exception("the observer failed", extra={"observer": observer.name})
+            self._pulse.observer(observer.name, f"a fault of vedette ({type(error).__name__})", "please report it")
+
+    # The source.
+
+    def resume(self, positions: Mapping[str, Position]) -> None:
+        """Go on where the last run was committed."""
+        self._position = positions.get("spool")
+
+    def poll(self, limit: int) -> Sequence[Piece]:
+        """What was observed since."""
+        pieces = [
+            Piece("spool", path, data, position) for data, position, path in self._spool.read(self._position, limit)
+        ]
+        if pieces:
+            self._position = pieces[-1].position
+        return pieces
+
+    def committed(self, positions: Mapping[str, Position]) -> Sequence[str]:  # noqa: ARG002 - as Source says
+        """Nothing to do; the spool keeps its segments as evidence."""
+        return ()
+
+    def behind(self) -> int:
+        """Bytes of the spool that wait."""
+        return self._spool.waiting(self._position)
+
+    def troubles(self) -> Sequence[Trouble]:
+        """None of its own; what cannot be looked at is a finding of its own kind."""
+        return ()
+
+    def close(self) -> None:
+        """The threads end with the watcher."""

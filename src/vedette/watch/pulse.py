@@ -1,0 +1,134 @@
+"""Pulse: how the watcher itself is, written by its threads and read by findings, health checks and metrics."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vedette.engine.live import Step
+
+_SECOND = 1_000_000_000
+
+
+@dataclass(slots=True)
+class SourcePulse:
+    """One source. Times are nanoseconds since 1970 UTC, 0 for never."""
+
+    arrived: int = 0
+    """When records last came, by the clock."""
+    latest: int = 0
+    """What time the last record says."""
+    longest: float = 0.0
+    """Seconds of the longest silence that ended since it was last asked for."""
+    records: int = 0
+    """Since the start."""
+
+
+class Pulse:
+    """Shared by all threads."""
+
+    def __init__(self, now: int) -> None:
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._leave = threading.Event()
+        self.began = now
+        self.turned = now
+        """When the loop last turned."""
+        self.committed_at = now
+        self.sources: dict[str, SourcePulse] = {}
+        self.totals: Counter[str] = Counter()
+        """Since the start: bytes, commits, matches, duplicates, late, future."""
+        self.stuck_for = ""
+        """Why nothing can be committed, or nothing."""
+        self.unkept: dict[str, str] = {}
+        """Evidence that cannot be written: source -> why."""
+        self.observers: dict[str, tuple[str, str]] = {}
+        """Observers that cannot look: name -> (why, mend)."""
+        self.reload_failed = ""
+        """Why the settings were not taken up at the last reload, or nothing."""
+
+    def alive(self, now: int) -> None:
+        """The loop has turned."""
+        self.turned = now
+
+    def record(self, latest: Mapping[str, int], records: Mapping[str, int], now: int) -> None:
+        """What came from whom."""
+        with self._lock:
+            for name, number in records.items():
+                if number <= 0:
+                    continue
+                source = self.sources.setdefault(name, SourcePulse())
+                if source.arrived:
+                    source.longest = max(source.longest, (now - source.arrived) / _SECOND)
+                source.arrived = now
+                source.records += number
+                source.latest = max(source.latest, min(latest.get(name, 0), now))
+
+    def silences(self, name: str) -> float:
+        """The longest silence of a source that ended since this was last asked, in seconds."""
+        with self._lock:
+            source = self.sources.setdefault(name, SourcePulse())
+            longest, source.longest = source.longest, 0.0
+            return longest
+
+    def committed(self, read: int, step: Step, now: int) -> None:
+        """A turn is durable."""
+        with self._lock:
+            self.committed_at = now
+            self.totals.update(
+                bytes=read,
+                commits=1,
+                matches=step.matches,
+                duplicates=step.duplicates,
+                late=step.late,
+                future=step.future,
+            )
+
+    def stuck(self, reason: str) -> None:
+        """Why nothing can be committed; nothing when it goes on."""
+        self.stuck_for = reason
+
+    def evidence(self, name: str, reason: str) -> None:
+        """Why lines of a source cannot be kept; nothing when they can."""
+        with self._lock:
+            if reason:
+                self.unkept[name] = reason
+            else:
+                self.unkept.pop(name, None)
+
+    def observer(self, name: str, reason: str, mend: str = "") -> None:
+        """Why an observer cannot look; nothing when it can."""
+        with self._lock:
+            if reason:
+                self.observers[name] = (reason, mend)
+            else:
+                self.observers.pop(name, None)
+
+    @property
+    def leaving(self) -> bool:
+        """True once the loop is to end; what waits to be told is told first."""
+        return self._leave.is_set()
+
+    def leave(self) -> None:
+        """Have the loop end."""
+        self._leave.set()
+
+    def rest(self, seconds: float) -> None:
+        """Sleep, or until the loop is to end."""
+        self._leave.wait(seconds)
+
+    @property
+    def stopping(self) -> bool:
+        """True once every thread is to end."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Have every thread end."""
+        self._leave.set()
+        self._stop.set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, or until every thread is to end."""
+        self._stop.wait(seconds)
