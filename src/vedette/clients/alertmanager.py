@@ -15,9 +15,12 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from vedette.clients.base import LONGEST_ANSWER, Answer, BadSecret, Http, NoAnswer, secret
+from vedette.escape import terminal
 
 _T = TypeVar("_T")
 _YEAR_9999 = 253_402_300_799
+_WORDS = 200
+"""Characters of Alertmanager's own words that are passed on."""
 _LONGEST_SAID = 1 << 20
 """Bytes of an answer to a post."""
 
@@ -145,7 +148,7 @@ class Alertmanager:
         """Expire a silence."""
         answer = self._ask("DELETE", "/silence/" + quote(silence_id, safe=""))
         if answer.status != 200:
-            raise NoAnswer(f"DELETE /silence: {answer.status}")
+            raise _refusal("DELETE /silence", answer)
 
     def status(self) -> Status:
         """Its version, and its cluster as it sees it."""
@@ -194,9 +197,25 @@ def rfc3339(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
+def words(body: bytes) -> str:
+    """What Alertmanager says is wrong, cleaned and cut: a JSON text, or an object with `message` from its schema's
+    check; nothing for what is neither."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    if isinstance(said, dict):
+        said = said.get("message")
+    return terminal(said, _WORDS) if isinstance(said, str) else ""
+
+
+def _refusal(asked: str, answer: Answer) -> NoAnswer:
+    return NoAnswer(f"{asked}: {answer.status} {words(answer.body)}".rstrip())
+
+
 def _decoded(answer: Answer, shape: type[_T], asked: str) -> _T:
     if answer.status != 200:
-        raise NoAnswer(f"{asked}: {answer.status}")
+        raise _refusal(asked, answer)
     try:
         return msgspec.json.decode(answer.body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -10,12 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from vedette.clients.alertmanager import Alertmanager as Client
-from vedette.clients.alertmanager import rfc3339
+from vedette.clients.alertmanager import rfc3339, words
 from vedette.clients.base import BadSecret, NoAnswer
-from vedette.escape import terminal
 from vedette.notification import Notification
 from vedette.sinks.base import NotDelivered
 from vedette.sinks.record import clean, link
@@ -144,7 +141,10 @@ class Alertmanager:
         refusal = verdict(answer, self._clock() / 1e9)
         if refusal is not None and not refusal.refused:
             raise refusal
-        return f"{refusal}{_why(answer.body)}" if refusal is not None else ""
+        if refusal is None:
+            return ""
+        said = words(answer.body)
+        return f"{refusal}: {said}" if said else str(refusal)
 
     def _alert(self, notification: Notification) -> Mapping[str, object]:
         """A `postableAlert`. A start in the future, or after the end, would be refused (a clock went back)."""
@@ -179,17 +179,6 @@ def _together(errors: Sequence[NotDelivered]) -> NotDelivered:
     return NotDelivered(
         reason, dead=all(error.dead for error in errors), retry_after=min(error.retry_after for error in errors)
     )
-
-
-def _why(body: bytes) -> str:
-    """What Alertmanager says is wrong: a JSON text, or an object with `message` from its schema's check."""
-    try:
-        said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    if isinstance(said, dict):
-        said = said.get("message")
-    return f": {terminal(said, 200)}" if isinstance(said, str) and said else ""
 
 
 def _shown(url: str) -> str:
