@@ -22,8 +22,10 @@ _START = 90.0
 class ApiServer:
     """etcd and one kube-apiserver in `folder`; its audit log, by `policy`, is `audit_log`."""
 
-    def __init__(self, folder: Path, policy: Mapping[str, object]) -> None:
+    def __init__(self, folder: Path, policy: Mapping[str, object], flags: str = "") -> None:
+        """`flags`: more of kube-apiserver's; its working directory is `folder`."""
         self.folder = folder
+        self._flags = flags
         self.audit_log = folder / "audit.log"
         self.ca = folder / "ca.crt"
         self._binaries = part("etcd"), part("kube-apiserver")
@@ -90,7 +92,7 @@ class ApiServer:
             " --tls-cert-file=serving.crt --tls-private-key-file=serving.key --token-auth-file=tokens.csv"
             " --service-account-issuer=https://kubernetes.default.svc --service-account-signing-key-file=sa.key"
             " --service-account-key-file=sa.pub --authorization-mode=RBAC --profiling=false"
-            " --audit-policy-file=policy.json --audit-log-path=audit.log --audit-log-mode=blocking",
+            " --audit-policy-file=policy.json --audit-log-path=audit.log --audit-log-mode=blocking " + self._flags,
         )
         self._await(lambda: self.call("GET", "/readyz")[0] == 200)
 

@@ -91,9 +91,9 @@ def shut_out(port: int, context: ssl.SSLContext) -> bool:
         return True
 
 
-def until(condition: Callable[[], object], what: str) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:
     """Wait until it holds; fail with `what` when it does not in time."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not in {DEADLINE:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not in {seconds:.0f} s: {what}"
         time.sleep(0.01)
