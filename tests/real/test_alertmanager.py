@@ -145,6 +145,7 @@ def test_an_alert_that_nobody_posts_any_more_ends(server: AlertmanagerServer) ->
     sink.close()
     until(lambda: statuses(server, "web") == ["firing"], "it fires")
     until(lambda: statuses(server, "web") == ["firing", "resolved"], "it ends by itself")
+    assert entities(server) == []
 
 
 def test_a_bad_alert_never_costs_the_others(server: AlertmanagerServer) -> None:

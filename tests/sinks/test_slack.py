@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import traceback
 from pathlib import Path
 from typing import Protocol
@@ -296,3 +298,20 @@ def test_redirects_and_proxies_do_not_get_the_secret(
         slack.answer = Reply(307, b"", {"Location": elsewhere.url})
         assert refused_by(make(tmp_path, slack)).dead
         assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("make", [bot, hook])
+@pytest.mark.parametrize(
+    "reply", [None, Reply(500), Reply(302, headers={"Location": "/x"}), Reply(200, headers={"a\r\nno header": "b"})]
+)
+def test_nothing_secret_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, make: Make, reply: Reply | None
+) -> None:
+    """Not by the HTTP library either, which logs paths, and whole URLs where an answer's headers are broken."""
+    with slack_server() as slack, caplog.at_level(logging.DEBUG):
+        slack.answer = reply
+        with contextlib.suppress(NotDelivered):
+            make(tmp_path, slack).send([note()])
+        assert len(slack.calls()) == 1
+    shown = caplog.text + "".join(str(vars(one)) for one in caplog.records)
+    assert "canary" not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import threading
 from collections.abc import Mapping
@@ -115,6 +116,8 @@ class Http:
                 context.minimum_version = ssl.TLSVersion.TLSv1_2
                 if cert_file:
                     context.load_cert_chain(cert_file, key_file or None)
+                # What it logs holds paths and whole URLs, and a webhook's is a secret.
+                logging.getLogger("urllib3").setLevel(logging.CRITICAL)
                 self._pool = urllib3.PoolManager(num_pools=4, maxsize=4, ssl_context=context)
                 self._stamp = stamp
             return self._pool
