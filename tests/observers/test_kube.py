@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,13 @@ def test_a_server_that_is_down_is_asked_twice_only() -> None:
     assert blind is not None
     assert str(blind).count("connection refused") == 2
     assert blind.mend == "see whether the API server is up and reachable"
+
+
+def test_a_token_that_cannot_be_read_is_said_once(tmp_path: Path) -> None:
+    """Not for each thing that was not seen; nothing is asked."""
+    with answering(lambda _: (200, listing())) as (url, asked):
+        looks, blind = seen(KubeObserver("api-0", Kube(url, token_file=str(tmp_path / "none"))))
+        assert (looks, asked) == ([], [])
+    assert blind is not None
+    assert str(blind) == f"{tmp_path}/none: No such file or directory"
+    assert "token_file" in blind.mend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,4 +34,7 @@ def fault_here(error: NoAnswer) -> bool:
     """Whether certificates, or their files on this machine, are why there was no answer: nothing is known of the far
     end then."""
     cause = error.__cause__
+    if cause is not None and cause.args and isinstance(cause.args[0], ssl.SSLEOFError):
+        # A proxy took the connection and had nobody to give it to.
+        return False
     return str(error).startswith("TLS: ") or (isinstance(cause, OSError) and cause.filename is not None)

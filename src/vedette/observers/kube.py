@@ -64,20 +64,20 @@ class KubeObserver:
     def look(self) -> Sequence[Look]:
         """Objects that are new, changed, or were given long ago; the two counters. Raises CannotLook."""
         looks: list[Look] = []
-        reasons: list[str] = []
+        reasons: dict[str, None] = {}
         mends: dict[str, None] = {}
         for kind, plural in _KINDS:
             try:
                 self._objects(kind, plural, looks)
             except (NoAnswer, BadSecret, KubeRefused) as error:
-                reasons.append(f"{self._kube.server} {plural}: {error}")
+                reasons[self._reason(error, plural)] = None
                 mends[_mend(error, f"`list` on {plural}.rbac.authorization.k8s.io")] = None
                 if isinstance(error, NoAnswer):
                     break
         try:
             looks += self._counters()
         except (NoAnswer, BadSecret, KubeRefused) as error:
-            reasons.append(f"{self._kube.server} /metrics: {error}")
+            reasons[self._reason(error, "/metrics")] = None
             mends[_mend(error, "`get` on the nonResourceURL /metrics")] = None
         if reasons:
             raise CannotLook("; ".join(reasons), "; ".join(mends), looks)
@@ -86,6 +86,9 @@ class KubeObserver:
     def close(self) -> None:
         """Let go of connections."""
         self._kube.close()
+
+    def _reason(self, error: Exception, what: str) -> str:
+        return str(error) if isinstance(error, BadSecret) else f"{self._kube.server} {what}: {error}"
 
     def _objects(self, kind: str, plural: str, looks: list[Look]) -> None:
         """A page at a time: of each object only name and version are decoded, unless it is to be given."""

@@ -64,7 +64,7 @@ class VaultObserver:
                 except _Blind as error:
                     blind.append((str(error), error.mend))
             if blind:
-                reasons = "; ".join(reason for reason, _ in blind)
+                reasons = "; ".join(dict.fromkeys(reason for reason, _ in blind))
                 raise CannotLook(reasons, "; ".join(dict.fromkeys(mend for _, mend in blind)), looks)
         return looks
 
