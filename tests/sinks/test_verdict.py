@@ -87,3 +87,14 @@ def test_no_answer_is_temporary_unless_it_cannot_mend_itself() -> None:
     assert not unanswered(NoAnswer("TLS: handshake failed")).dead
     assert unanswered(NoAnswer("TLS: the certificate cannot be verified")).dead
     assert unanswered(BadSecret("/run/token: No such file or directory")).dead
+
+
+def test_what_may_have_arrived_is_said() -> None:
+    """A lost answer, or a far end's own error, is no proof that nothing was told; a refused connection is."""
+    for reason in ("no answer in time", "the connection broke off", "an answer of more than 1 MB"):
+        assert unanswered(NoAnswer(reason)).perhaps
+    for reason in ("connection refused or no route", "no connection in time", "the name cannot be resolved", "TLS: x"):
+        assert not unanswered(NoAnswer(reason)).perhaps
+    assert not unanswered(BadSecret("x")).perhaps
+    said = {status: verdict(Answer(status, {}, b""), NOW) for status in (400, 404, 429, 500, 502, 503, 504)}
+    assert [status for status, one in said.items() if one is not None and one.perhaps] == [500, 502, 504]

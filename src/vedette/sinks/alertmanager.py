@@ -177,7 +177,10 @@ def _together(errors: Sequence[NotDelivered]) -> NotDelivered:
     first = next((error for error in errors if not error.dead), errors[0])
     reason = str(first) if len(errors) == 1 else f"{first} (none of {len(errors)} members was told)"
     return NotDelivered(
-        reason, dead=all(error.dead for error in errors), retry_after=min(error.retry_after for error in errors)
+        reason,
+        dead=all(error.dead for error in errors),
+        retry_after=min(error.retry_after for error in errors),
+        perhaps=any(error.perhaps for error in errors),
     )
 
 

@@ -11,14 +11,24 @@ from vedette.notification import Notification
 class NotDelivered(Exception):
     """The sink could not tell; `str()` is the reason, short and countable, without secrets: "404 no_service"."""
 
-    def __init__(self, reason: str, *, dead: bool = False, retry_after: float = 0.0, refused: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        dead: bool = False,
+        retry_after: float = 0.0,
+        refused: bool = False,
+        perhaps: bool = False,
+    ) -> None:
         """`dead`: it will not go well until somebody mends the settings or the far end (404, channel_not_found).
         `retry_after`: seconds that the far end asked to wait. `refused`: this notification is at fault, not the sink
-        (400): others may go well."""
+        (400): others may go well. `perhaps`: the far end may have it all the same, for its answer was lost or is an
+        error of its own; what is sent again is a `repeat`."""
         super().__init__(reason)
         self.dead = dead
         self.retry_after = retry_after
         self.refused = refused
+        self.perhaps = perhaps
 
 
 class Sink(Protocol):

@@ -29,6 +29,8 @@ _LATER = frozenset(
     team_added_to_org external_channel_migrating update_failed streaming_state_conflict rollup_error
     """.split()
 )
+_PERHAPS = frozenset({"internal_error", "fatal_error", "rollup_error", "update_failed"})
+"""It is possible that some aspect of the operation succeeded, say Slack's pages of the first two."""
 _AT_FAULT = frozenset(
     """
     msg_too_long msg_blocks_too_long invalid_blocks invalid_blocks_format invalid_arguments invalid_payload no_text
@@ -118,9 +120,9 @@ class Slack:
         wait = retry_after(answer.headers.get("retry-after", ""), self._clock())
         reason = f"{answer.status} {word}"
         if answer.status == 429 or answer.status >= 500:
-            return NotDelivered(reason.rstrip(), retry_after=wait)
+            return NotDelivered(reason.rstrip(), retry_after=wait, perhaps=answer.status >= 500)
         if word in _LATER:
-            return NotDelivered(reason, retry_after=wait)
+            return NotDelivered(reason, retry_after=wait, perhaps=word in _PERHAPS)
         if word in _AT_FAULT:
             return NotDelivered(reason, refused=True)
         if word:

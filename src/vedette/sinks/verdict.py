@@ -13,6 +13,8 @@ LONGEST_WAIT = 3600.0
 _REFUSED = frozenset({400, 413, 422})
 _LATER = frozenset({408, 409, 425, 429})
 """409: the same Idempotency-Key is being dealt with; 425: too early."""
+_UNSENT = ("TLS: ", "connection refused", "no connection", "the name cannot")
+"""How reasons begin that tell that nothing was sent; they are those of clients/base.py."""
 _SECONDS = re.compile(r"\d{1,10}(\.\d+)?\Z", re.ASCII)
 
 
@@ -28,7 +30,8 @@ def verdict(answer: Answer, now: float) -> NotDelivered | None:
     if status in _REFUSED:
         return NotDelivered(reason, refused=True)
     if status in _LATER or status >= 500:
-        return NotDelivered(reason, retry_after=retry_after(answer.headers.get("retry-after", ""), now))
+        wait = retry_after(answer.headers.get("retry-after", ""), now)
+        return NotDelivered(reason, retry_after=wait, perhaps=status >= 500 and status != 503)
     if 300 <= status < 400:
         reason += ": redirects are not followed"
     return NotDelivered(reason, dead=True)
@@ -40,7 +43,8 @@ def unanswered(error: NoAnswer | BadSecret) -> NotDelivered:
     reason, cause = str(error), error.__cause__
     here = isinstance(error, BadSecret) or (isinstance(cause, OSError) and cause.filename is not None)
     wrong = isinstance(cause, ValueError) or reason.startswith("TLS: the certificate")
-    return NotDelivered(reason, dead=here or wrong)
+    sent = not (here or wrong or reason.startswith(_UNSENT))
+    return NotDelivered(reason, dead=here or wrong, perhaps=sent)
 
 
 def retry_after(value: str, now: float) -> float:
