@@ -116,7 +116,7 @@ class Live:
                 step.duplicates += 1
             elif not sighting.final:
                 if rank < _MEANS_NOTHING:
-                    self._memory.hold(key, now + self._hold, b"", self._kept(one))
+                    self._memory.hold(key, rank, now + self._hold, b"", self._kept(one))
             else:
                 if known is None:
                     self._memory.release(key)
@@ -131,7 +131,8 @@ class Live:
             return False
         awaits = self._settling(one.sighting, one.sighting.awaits)
         if self._memory.rank(awaits) is None:
-            self._memory.hold(key, now + max(self._hold, _WRAPPED), awaits, self._kept(one))
+            rank = LOUDEST[one.sighting.verdict]
+            self._memory.hold(key, rank, now + max(self._hold, _WRAPPED), awaits, self._kept(one))
         return True
 
     def _expire(self, now: int, ahead: int) -> list[Placed]:

@@ -10,7 +10,6 @@ import bisect
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import NamedTuple
 
 from vedette.engine.compare import holds
@@ -52,7 +51,7 @@ class _Met(NamedTuple):
 @dataclass(slots=True)
 class _Group:
     acts: list[WindowAct] = field(default_factory=list)
-    """By time, then digest."""
+    """By time, then act."""
     told: set[int] = field(default_factory=set)
     """Rows."""
     touched: int = 0
@@ -91,12 +90,11 @@ class LiveWindows:
         """Count the acts of one step, which are in time order; gives what they meet."""
         fresh: dict[tuple[int, tuple[str, ...]], list[tuple[int, WindowAct]]] = {}
         for by, act in enumerate(acts):
-            digest = blake2b(act.act.encode("utf-8", "surrogatepass"), digest_size=12).digest()
             name = self._names[act.detection]
             for at, group, counted in act.windows:
                 correlation = self._correlations[at].name
-                row = self._memory.add_window_act(correlation, group, act.time, digest, name, counted)
-                fresh.setdefault((at, group), []).append((by, WindowAct(row, act.time, digest, name, counted)))
+                row = self._memory.add_window_act(correlation, group, act.time, act.act, name, counted)
+                fresh.setdefault((at, group), []).append((by, WindowAct(row, act.time, act.act, name, counted)))
         for (at, group), added in fresh.items():
             kept = self._groups.setdefault((at, group), _Group())
             kept.touched = now
@@ -164,7 +162,7 @@ class LiveWindows:
         number = {name: index for index, name in enumerate(self._names)}
         for act in kept.acts:
             sighting = Sighting(
-                number[act.detection], act.act.hex(), True, "fire", act.time, windows=((at, (), act.counted),)
+                number[act.detection], act.act, True, "fire", act.time, windows=((at, (), act.counted),)
             )
             for reached in windows.feed(sighting):
                 if act.row not in kept.told:
@@ -208,8 +206,9 @@ class LiveWindows:
                 del self._groups[at, group]
 
 
-def _order(act: WindowAct) -> tuple[int, bytes]:
-    return act.time, act.act
+def _order(act: WindowAct) -> tuple[int, str, str]:
+    # As `sighting.by_time`: detections are numbered by their names.
+    return act.time, act.act, act.detection
 
 
 def _time(act: WindowAct) -> int:

@@ -14,8 +14,8 @@ class WindowAct(NamedTuple):
     row: int
     """The store's number for it."""
     time: int
-    act: bytes
-    """A digest; acts of one time are ordered by it."""
+    act: str
+    """Acts of one time are ordered by it."""
     detection: str
     counted: tuple[str, ...]
 
@@ -29,8 +29,8 @@ class Memory(Protocol):
     def remember(self, key: bytes, rank: int, now: int) -> None:
         """Note a final word."""
 
-    def hold(self, key: bytes, due: int, awaits: bytes, item: bytes) -> None:
-        """Keep what may be overruled until `due`; a key that is held already stays as it is."""
+    def hold(self, key: bytes, rank: int, due: int, awaits: bytes, item: bytes) -> None:
+        """Keep what may be overruled until `due`; of one key the loudest, for as long as the first."""
 
     def release(self, key: bytes) -> None:
         """Let go of what is held under `key`, if anything is."""
@@ -42,7 +42,7 @@ class Memory(Protocol):
         """Key and item of what is held and due."""
 
     def add_window_act(
-        self, correlation: str, group: tuple[str, ...], time: int, act: bytes, detection: str, counted: tuple[str, ...]
+        self, correlation: str, group: tuple[str, ...], time: int, act: str, detection: str, counted: tuple[str, ...]
     ) -> int:
         """Add an act to a group's window; gives its row."""
 

@@ -15,9 +15,6 @@ _decode = msgspec.msgpack.Decoder(Alert).decode
 _dumps = msgspec.json.Encoder().encode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
-WindowRow = tuple[str, tuple[str, ...], tuple[int, int, bytes, str, tuple[str, ...]], bool]
-"""Correlation, group, (row, time, act, detection, counted), told."""
-
 
 class Acts:
     """Meets the engine's `Memory`. A step's calls stand within one transaction of the database."""
@@ -36,9 +33,17 @@ class Acts:
         """Note a final word."""
         self._database.execute("INSERT OR REPLACE INTO acts VALUES (?, ?, ?)", key, rank, now)
 
-    def hold(self, key: bytes, due: int, awaits: bytes, item: bytes) -> None:
-        """Keep what may be overruled; what is held already stays."""
-        self._database.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?)", key, due, awaits, item)
+    def hold(self, key: bytes, rank: int, due: int, awaits: bytes, item: bytes) -> None:
+        """Keep what may be overruled; of one key the loudest, for as long as the first."""
+        self._database.execute(
+            "INSERT INTO held VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE"
+            " SET rank = excluded.rank, awaits = excluded.awaits, item = excluded.item WHERE excluded.rank < held.rank",
+            key,
+            rank,
+            due,
+            awaits,
+            item,
+        )
 
     def release(self, key: bytes) -> None:
         """Let go of one."""
@@ -58,7 +63,7 @@ class Acts:
         self._database.execute("UPDATE held SET due = ? WHERE due < ?", due, due)
 
     def add_window_act(
-        self, correlation: str, group: tuple[str, ...], time: int, act: bytes, detection: str, counted: tuple[str, ...]
+        self, correlation: str, group: tuple[str, ...], time: int, act: str, detection: str, counted: tuple[str, ...]
     ) -> int:
         """Add an act to a group's window; gives its row."""
         self._database.execute(

@@ -23,13 +23,15 @@ CREATE TABLE acts (key BLOB PRIMARY KEY, rank INTEGER NOT NULL, noted INTEGER NO
 CREATE INDEX acts_noted ON acts (noted);
 
 -- What a later record may overrule.
-CREATE TABLE held (key BLOB PRIMARY KEY, due INTEGER NOT NULL, awaits BLOB NOT NULL, item BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE held (
+    key BLOB PRIMARY KEY, rank INTEGER NOT NULL, due INTEGER NOT NULL, awaits BLOB NOT NULL, item BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX held_due ON held (due);
 CREATE INDEX held_awaits ON held (awaits) WHERE awaits != x'';
 
 -- `time` is event time.
 CREATE TABLE window_acts (
-    id INTEGER PRIMARY KEY, correlation TEXT NOT NULL, grp TEXT NOT NULL, time INTEGER NOT NULL, act BLOB NOT NULL,
+    id INTEGER PRIMARY KEY, correlation TEXT NOT NULL, grp TEXT NOT NULL, time INTEGER NOT NULL, act TEXT NOT NULL,
     detection TEXT NOT NULL, counted TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 0
 );
 
