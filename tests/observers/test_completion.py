@@ -314,3 +314,12 @@ def test_any_order_and_any_losses(order: list[tuple[Any, int]], lost: set[int]) 
             looks += machine.feed(stage(number, float(number)), "a")
     looks += machine.feed(read(200), "a")
     assert sorted(ids(looks)) == [f"id-{number}" for number in sorted(lost)]
+
+
+def test_the_erased_write_of_the_recording_is_found(root: Path) -> None:
+    """The recorded cluster keeps both stages of what the rules watch; one apply of YAML is without its end."""
+    machine = Completion(10.0)
+    looks = machine.feed((root / "examples" / "logs" / "kube-audit.jsonl").read_bytes(), "audit.log")
+    assert [str(look.value["requestURI"]).partition("?")[0] for look in looks] == [PATCH.replace("open", "quiet-one")]
+    assert [look.value["erased"] for look in looks] == [True]
+    assert machine.unread == 0
