@@ -100,9 +100,11 @@ class Outbox:
             id,
         )
 
-    def failed(self, id: int, due: int, reason: str) -> None:
-        """It was not told; it is tried again at `due`."""
-        self._database.execute("UPDATE outbox SET begun = 0, due = ?, reason = ? WHERE id = ?", due, reason, id)
+    def failed(self, id: int, reason: str, *, perhaps: bool) -> None:
+        """It was not told, or `perhaps` it was; it is due all the same."""
+        self._database.execute(
+            "UPDATE outbox SET begun = CASE WHEN ? THEN begun ELSE 0 END, reason = ? WHERE id = ?", perhaps, reason, id
+        )
 
     def drop(self, id: int, reason: str) -> None:
         """It will not be told, for this reason."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vedette.notification import Notification, Occasion
-from vedette.sinks.base import NotDelivered, Sink
+from vedette.sinks.base import NotDelivered, Partly, Sink
 from vedette.store.alerts import Kept
 from vedette.store.database import StoreError
 from vedette.store.outbox import Entry, SinkState
@@ -86,8 +86,32 @@ class Courier(threading.Thread):
             receipt = self.sink.send(notifications)
         except NotDelivered as error:
             return self._failed(entries, error)
-        self._told(entries, receipt)
+        finally:
+            self._note_partly()
+        self._told(self._without_rejected(entries), receipt)
         return True
+
+    def _note_partly(self) -> None:
+        """Far ends that were not told while another was."""
+        partial = self.sink.partial if isinstance(self.sink, Partly) else {}
+        self._pulse.partly(self.sink.name, "; ".join(f"{where}: {why}" for where, why in sorted(partial.items())))
+
+    def _without_rejected(self, entries: list[Entry]) -> list[Entry]:
+        """The entries that were told; those that the far end takes for wrong are dropped, and told elsewhere."""
+        rejected = self.sink.rejected if isinstance(self.sink, Partly) else {}
+        if not rejected:
+            return entries
+        told = [entry for entry in entries if f"{entry.alert}/{entry.occasion}" not in rejected]
+        with self._store.database.transaction():
+            for entry in entries:
+                reason = rejected.get(f"{entry.alert}/{entry.occasion}")
+                if reason is not None:
+                    self._refuse(entry, reason)
+        return told
+
+    def _refuse(self, entry: Entry, reason: str) -> None:
+        self._store.outbox.drop(entry.id, f"refused: {reason}")
+        self._take_over(entry.alert, self._now(), f"{self.sink.name} refused it: {reason}")
 
     def _next(self, now: int) -> tuple[list[Entry], list[Notification]]:
         """What is due, without what nobody needs to be told any more."""
@@ -142,14 +166,13 @@ class Courier(threading.Thread):
         if error.refused:
             with self._store.database.transaction():
                 for entry in entries:
-                    self._store.outbox.drop(entry.id, f"refused: {error}")
-                    self._take_over(entry.alert, now, f"{self.sink.name} refused it: {error}")
+                    self._refuse(entry, str(error))
             return True
         self._failures += 1
         self._pause = max(error.retry_after, min(2.0 ** (self._failures - 1), _LONGEST_WAIT))
         with self._store.database.transaction():
             for entry in entries:
-                self._store.outbox.failed(entry.id, entry.due, str(error))
+                self._store.outbox.failed(entry.id, str(error), perhaps=error.perhaps)
             state = self._state(error, now)
             self._store.outbox.set_state(state)
             if state.state == "dead":

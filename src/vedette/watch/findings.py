@@ -157,6 +157,15 @@ class Findings:
                     "mend its settings or the far end; what waits is delivered then, and meanwhile to the fallback",
                 )
 
+        for name, reason in list(self.pulse.partial.items()):
+            yield Finding(
+                "sink_partial",
+                name,
+                Severity.WARNING,
+                f"a part of the sink {name} takes nothing: {reason}",
+                "mend that member; until then alerts rest on the others",
+            )
+
     def _disk(self) -> Iterable[Finding]:
         free = self.store.free()
         if free < self.free_space:
@@ -167,7 +176,7 @@ class Findings:
                 f"{free / 1e6:,.0f} MB are left where alerts and evidence are kept",
                 "make room, or lower watch.evidence_for or watch.evidence_size",
             )
-        for name, reason in self.pulse.unkept.items():
+        for name, reason in list(self.pulse.unkept.items()):
             yield Finding(
                 "evidence_lost",
                 name,
@@ -177,7 +186,7 @@ class Findings:
             )
 
     def _watcher(self, now: int) -> Iterable[Finding]:
-        for name, (reason, mend) in self.pulse.observers.items():
+        for name, (reason, mend) in list(self.pulse.observers.items()):
             yield Finding("cannot_look", name, Severity.WARNING, f"{name} cannot be looked at: {reason}", mend)
         if self.pulse.reload_failed:
             yield Finding(

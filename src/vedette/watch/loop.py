@@ -44,10 +44,13 @@ class _Turn:
     marks: dict[str, dict[str, Mark]] = field(default_factory=dict)
     """Source -> stream -> where it goes on."""
     counts: dict[str, Counter[str]] = field(default_factory=dict)
-    evidence: dict[str, list[bytes]] = field(default_factory=dict)
+    evidence: set[str] = field(default_factory=set)
+    """Sources of which lines were written and not synced yet."""
     refused: list[Refused] = field(default_factory=list)
-    latest: dict[str, int] = field(default_factory=dict)
-    """Source -> time of its last record."""
+    read: dict[str, dict[str, Stream]] = field(default_factory=dict)
+    """Source -> stream -> what was read."""
+    unsynced: Counter[str] = field(default_factory=Counter)
+    """Source -> bytes of lines written and not synced yet."""
     observations: list[bytes] = field(default_factory=list)
     bytes: int = 0
 
@@ -136,12 +139,12 @@ class Loop:
         turn.counts.setdefault(source.name, Counter()).update(stream.counts())
         kept, stream.evidence = stream.evidence, []
         if source.name in self._evidence:
-            turn.evidence.setdefault(source.name, []).extend(kept)
+            self._keep(source.name, kept, turn)
         if source.name == OBSERVATIONS:
             turn.observations += kept
         turn.refused += stream.refused
         stream.refused = []
-        turn.latest[source.name] = max(stream.latest(), turn.latest.get(source.name, 0))
+        turn.read.setdefault(source.name, {})[piece.stream] = stream
         if piece.ends:
             del self._streams[key]
 
@@ -157,7 +160,7 @@ class Loop:
             try:
                 with self._store.database.transaction():
                     step = self._live.step(turn.placed, now, idle=idle, ahead=ahead)
-                    self._note(turn, step, positions, now)
+                    self._note(turn, step, positions)
                     self._telling.changed(step.alerts, now)
                     if idle:
                         self._telling.close_quiet(now)
@@ -181,19 +184,34 @@ class Loop:
         self._upkeep = now
         self._after(turn, step, now)
 
-    def _write(self, turn: _Turn) -> dict[str, Position]:
-        """Evidence and quarantine, synced; a full disk costs these lines their evidence, not the alerts."""
-        positions: dict[str, Position] = {}
-        for name, blocks in turn.evidence.items():
-            data = b"".join(block if block.endswith(b"\n") else block + b"\n" for block in blocks)
-            segments = self._evidence[name]
+    def _keep(self, name: str, blocks: Sequence[bytes], turn: _Turn) -> None:
+        """Write lines to the evidence while they are in the cache; a full disk costs them this, not their alerts."""
+        for block in blocks:
             try:
-                segments.write(data)
-                positions[f"segments:{name}"] = segments.sync()
-                self._pulse.evidence(name, "")
+                self._evidence[name].write(block if block.endswith(b"\n") else block + b"\n")
             except OSError as error:
-                turn.counts.setdefault(name, Counter())["evidence_lost"] += len(data)
-                self._pulse.evidence(name, error.strerror or str(error))
+                self._unkept(name, error, turn, len(block))
+            else:
+                turn.evidence.add(name)
+                turn.unsynced[name] += len(block)
+
+    def _unkept(self, name: str, error: OSError, turn: _Turn, size: int) -> None:
+        """Lines that could not be kept, and with them all since the last sync."""
+        lost = size + turn.unsynced.pop(name, 0)
+        turn.counts.setdefault(name, Counter())["evidence_lost"] += lost
+        self._pulse.evidence(name, error.strerror or str(error))
+
+    def _write(self, turn: _Turn) -> dict[str, Position]:
+        """Evidence and quarantine, synced."""
+        positions: dict[str, Position] = {}
+        for name in turn.evidence:
+            try:
+                positions[f"segments:{name}"] = self._evidence[name].sync()
+            except OSError as error:
+                self._unkept(name, error, turn, 0)
+            else:
+                if turn.unsynced[name]:
+                    self._pulse.evidence(name, "")
         if turn.refused:
             lines = b"".join(_encoded(one) for one in turn.refused)
             try:
@@ -204,7 +222,7 @@ class Loop:
                 self._pulse.evidence("quarantine", error.strerror or str(error))
         return positions
 
-    def _note(self, turn: _Turn, step: Step, positions: Mapping[str, Position], now: int) -> None:
+    def _note(self, turn: _Turn, step: Step, positions: Mapping[str, Position]) -> None:
         progress = self._store.progress
         for source, marks in turn.marks.items():
             for stream, mark in marks.items():
@@ -216,7 +234,6 @@ class Loop:
             progress.note(name, position)
         for data in turn.observations:
             self._store.observed(data)
-        self._pulse.record(turn.latest, {name: counts["records"] for name, counts in turn.counts.items()}, now)
 
     def _after(self, turn: _Turn, step: Step, now: int) -> None:
         """What follows from a commit."""
@@ -226,6 +243,8 @@ class Loop:
             for stream in source.committed({stream: mark.position for stream, mark in marks.items()}):
                 self._store.progress.unmark(source.name, stream)
                 self._marks[source.name].pop(stream, None)
+        latest = {name: max(one.latest() for one in streams.values()) for name, streams in turn.read.items()}
+        self._pulse.record(latest, {name: counts["records"] for name, counts in turn.counts.items()}, now)
         self._pulse.committed(turn.bytes, step, now)
         self._telling.wake()
 

@@ -46,6 +46,8 @@ class Pulse:
         """Evidence that cannot be written: source -> why."""
         self.observers: dict[str, tuple[str, str]] = {}
         """Observers that cannot look: name -> (why, mend)."""
+        self.partial: dict[str, str] = {}
+        """Sinks of which some far end, not all, is not told: name -> which and why."""
         self.reload_failed = ""
         """Why the settings were not taken up at the last reload, or nothing."""
 
@@ -105,6 +107,14 @@ class Pulse:
                 self.observers[name] = (reason, mend)
             else:
                 self.observers.pop(name, None)
+
+    def partly(self, name: str, reason: str) -> None:
+        """Which far ends of a sink were not told while another was; nothing when all were."""
+        with self._lock:
+            if reason:
+                self.partial[name] = reason
+            else:
+                self.partial.pop(name, None)
 
     @property
     def leaving(self) -> bool:
