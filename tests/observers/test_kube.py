@@ -59,6 +59,16 @@ def test_a_broken_list_forgets_nothing() -> None:
         assert objects(seen(watching)[0]) == []
 
 
+def test_what_could_not_be_kept_is_given_again() -> None:
+    """A full disk costs no object its day."""
+    with answering(lambda path: (200, listing(role("a")) if "clusterroles" in path else listing())) as (url, _):
+        watching = KubeObserver("api-0", Kube(url))
+        assert objects(seen(watching)[0]) == ["ClusterRole/a"]
+        assert objects(seen(watching)[0]) == []
+        watching.again()
+        assert objects(seen(watching)[0]) == ["ClusterRole/a"]
+
+
 def test_an_object_that_cannot_be_read_is_said() -> None:
     """The others are given."""
     roles = listing(role("a"), {"metadata": {"name": 7}}, "x", role("b"))

@@ -110,3 +110,21 @@ def test_what_is_sealed_is_asked_nothing_else(tmp_path: Path) -> None:
     with answering(lambda _: (200, b'{"sealed": true}')) as (url, asked):
         assert seen(observer(url, token_file=str(tmp_path / "token")))[1] is None
         assert asked == ["/v1/sys/seal-status"]
+
+
+def test_what_could_not_be_kept_is_given_again(tmp_path: Path) -> None:
+    """A full disk costs no policy its day."""
+    (tmp_path / "token").write_text("x")
+    answers = {
+        "/v1/sys/seal-status": b'{"sealed": false}',
+        "/v1/sys/audit": b'{"data": {}}',
+        "/v1/sys/policies/acl": b'{"data": {"keys": ["app", "root"]}}',
+        "/v1/sys/policies/acl/app": b'{"data": {"name": "app", "policy": "path"}}',
+    }
+    with answering(lambda path: (200, answers[path])) as (url, _):
+        watching = observer(url, token_file=str(tmp_path / "token"))
+        given = []
+        for _ in range(2):
+            given += [[look.kind for look in watching.look()] for _ in range(2)]
+            watching.again()
+    assert given == [["seal_status", "audit_devices", "policy"], ["seal_status", "audit_devices"]] * 2

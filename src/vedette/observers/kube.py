@@ -83,6 +83,10 @@ class KubeObserver:
             raise CannotLook("; ".join(reasons), "; ".join(mends), looks)
         return looks
 
+    def again(self) -> None:
+        """What was given could not be kept: give all anew with the next look."""
+        self._given.clear()
+
     def close(self) -> None:
         """Let go of connections."""
         self._kube.close()

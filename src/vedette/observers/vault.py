@@ -68,6 +68,11 @@ class VaultObserver:
                 raise CannotLook(reasons, "; ".join(dict.fromkeys(mend for _, mend in blind)), looks)
         return looks
 
+    def again(self) -> None:
+        """What was given could not be kept: give all anew with the next look."""
+        self._given.clear()
+        self._policies_due = -1.0
+
     def close(self) -> None:
         """Let go of connections."""
         self._vault.close()
@@ -109,7 +114,7 @@ class VaultObserver:
             self._given.pop(name, None)
             looks.append(self._policy(name, {"name": name, "absent": True}))
         fresh = names - self._given.keys()
-        due = now >= self._policies_due
+        due = self._policies_due < 0 or now >= self._policies_due
         self._names = names
         for name in sorted(names if due else fresh):
             text = self._asked(f"policy {name}", _READ, partial(self._vault.policy, name))
