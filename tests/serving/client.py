@@ -85,7 +85,7 @@ def shut_out(port: int, context: ssl.SSLContext) -> bool:
     """True when the handshake fails, at once or, as TLS 1.3 has it, with the first byte read."""
     try:
         with Client(port, context) as client:
-            client.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+            client.send(b"GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
             return client.ends() == b""
     except (ssl.SSLError, ConnectionError):
         return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import threading
 from collections.abc import Callable, Iterator
 
@@ -298,6 +300,7 @@ def test_one_connection_too_many_ends_one_that_waits(start: Start) -> None:
     server = start(handler, connections=3)
     with Client(server.port) as busy, Client(server.port) as oldest, Client(server.port) as newer:
         busy.send(GET)
+        assert handler.arrived.acquire(timeout=10)
         until(lambda: server.connections == 3, "all are in")
         with Client(server.port) as client:
             client.send(b"GET /y HTTP/1.1\r\nHost: t\r\n\r\n")
@@ -323,6 +326,17 @@ def test_a_server_full_of_requests_takes_no_more(start: Start) -> None:
         assert server.refused == {"too many connections": 1}
         handler.go.set()
         assert [one.answer("GET").status, two.answer("GET").status] == [200, 200]
+
+
+def test_connections_leave_descriptors_for_others(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many connections are allowed, three quarters of the process's descriptors are not theirs."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (16, 16))
+    server = start(connections=100)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(server.port)) for _ in range(5)]
+        until(lambda: server.refused["too many connections"] == 1, "one has to go")
+        assert clients[0].ends() == b""
+        assert server.connections <= 4
 
 
 def test_a_refusal_before_the_body_is_heard_by_who_goes_on_sending(start: Start) -> None:

@@ -28,6 +28,7 @@ class Limits:
     answer_seconds: float = 10.0
     """For a client to take its answer."""
     connections: int = 256
-    """Open at once. One more ends the one that has waited longest, of the address that has most of them open."""
+    """Open at once. One more ends the one that has waited longest, of the address that has most of them open.
+    Never more than a quarter of the descriptors that the process may have."""
     handlers: int = 8
     """Threads that answer."""

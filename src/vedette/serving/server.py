@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import resource
 import socket
 import ssl
 import threading
@@ -54,6 +55,10 @@ class Server:
         self._tls = tls
         self._look_every = look_every
         self._limits = limits or Limits()
+        # The rest of the program must be able to open its files, however many connect.
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        unbounded = descriptors == resource.RLIM_INFINITY
+        self._most = self._limits.connections if unbounded else min(self._limits.connections, descriptors // 4)
         self._service = Service(self._limits, admit, self._answer)
         self._certificates: Certificates | None = None
         self._listeners: list[socket.socket] = []
@@ -155,7 +160,7 @@ class Server:
                     self._make_room()
                     await asyncio.sleep(_PAUSE)
                 continue
-            if len(self._open) >= self._limits.connections and not await self._room():
+            if len(self._open) >= self._most and not await self._room():
                 self._service.refused["too many connections"] += 1
                 sock.close()
                 continue
@@ -170,7 +175,7 @@ class Server:
         if task is None:
             return False
         await asyncio.wait((task,), timeout=1.0)
-        return len(self._open) < self._limits.connections
+        return len(self._open) < self._most
 
     def _make_room(self) -> asyncio.Task[None] | None:
         """End the connection that waits longest, of the address that has most of them: a flood ends its own first."""
