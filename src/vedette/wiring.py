@@ -29,7 +29,7 @@ from vedette.stamp import stamp
 from vedette.store.alerts import OWN
 from vedette.store.database import StoreError
 from vedette.store.segments import Segments
-from vedette.store.store import Store
+from vedette.store.store import Bounds, Store
 from vedette.watch.compose import Composer, Words
 from vedette.watch.courier import Courier
 from vedette.watch.findings import Findings, Watched
@@ -74,9 +74,14 @@ def state_folder(settings: Settings, given: str) -> Path:
 def open_store(settings: Settings, given: str) -> Store:
     """The daemon's store. Raises app.Wrong."""
     try:
-        return Store(state_folder(settings, given), WindowAct, keep=float(seconds(settings.watch.evidence_for)))
+        return Store(state_folder(settings, given), WindowAct, _bounds(settings))
     except StoreError as error:
         raise app.Wrong([str(error)]) from error
+
+
+def _bounds(settings: Settings) -> Bounds:
+    said = settings.watch
+    return Bounds(float(seconds(said.evidence_for)), octets(said.evidence_size), float(seconds(said.alerts_for)))
 
 
 def rules_for(request: WatchRequest, settings: Settings) -> tuple[Rule, ...]:
@@ -93,6 +98,7 @@ def make_watcher(
 ) -> Watcher:
     """Everything wired; nothing runs yet. `sinks`: besides those of the settings. Raises app.Wrong."""
     rules = rules_for(request, settings)
+    listen = _listen(settings)
     pulse = Pulse(now())
     told = [*_sinks(settings), *sinks]
     telling = Telling(store, _routes(settings, told), {one.name: _manner(one) for one in told})
@@ -106,6 +112,8 @@ def make_watcher(
         evidence = _evidence(settings, sources, store)
     except OSError as error:
         raise app.Wrong([f"{error.filename or store.folder}: {error.strerror}"]) from error
+    except ValueError as error:
+        raise app.Wrong([str(error)]) from error
     if not watched:
         raise app.Wrong(["nothing to watch: name sources in vedette.yaml, or paths on the command line"])
     loop = Loop(scanner, sources, store, live, telling, pulse, evidence, now)
@@ -114,10 +122,7 @@ def make_watcher(
     names = [sink.name for sink in told]
     findings = Findings(store, telling, pulse, watched, octets(settings.watch.free_space), names, now)
     status = Status(store, pulse, sources, names, now)
-    servers = []
-    if settings.watch.listen:
-        host, port = parsed(settings.watch.listen)
-        servers.append(Server(host, port, status.answer))
+    servers = [Server(*listen, status.answer)] if listen else []
     return Watcher(
         loop,
         couriers,
@@ -128,6 +133,14 @@ def make_watcher(
         servers,
         _heartbeat(settings, status, pulse),
     )
+
+
+def _listen(settings: Settings) -> tuple[str, int] | None:
+    """Host and port of the status address. Raises app.Wrong."""
+    try:
+        return parsed(settings.watch.listen) if settings.watch.listen else None
+    except ValueError as error:
+        raise app.Wrong([f"watch.listen: {error}"]) from error
 
 
 def _sources(request: WatchRequest, settings: Settings, store: Store) -> list[Watched]:

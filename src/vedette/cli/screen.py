@@ -39,10 +39,24 @@ def match_lines(match: Match, colour: bool, width: int) -> str:
     return _two_lines(match, Severity(match.severity), stamp(match.time), colour, width)
 
 
-def _two_lines(one: Alert | Match, severity: Severity, when: str, colour: bool, width: int) -> str:
+def finding_lines(alert: Alert, colour: bool, width: int) -> str:
+    """Two lines of an alert that is a finding: what vedette is blind to, and what to do about it."""
+    word = _word(Severity(alert.severity), colour)
+    title = f"{alert.rule}: {alert.object}: {alert.title}" if alert.object not in alert.title else alert.title
+    when = stamp(alert.first_seen)[:19]
+    lines = [f"{word} {terminal(title, max(20, width - 11 - len(when)))}  {when}"]
+    if alert.why:
+        lines.append(f"              {terminal(alert.why, width - 14)}")
+    return "\n".join(lines)
+
+
+def _word(severity: Severity, colour: bool) -> str:
     word = f"{severity!s:<8}"
-    if colour:
-        word = f"{_COLOUR[severity]}{word}{_PLAIN}"
+    return f"{_COLOUR[severity]}{word}{_PLAIN}" if colour else word
+
+
+def _two_lines(one: Alert | Match, severity: Severity, when: str, colour: bool, width: int) -> str:
+    word = _word(severity, colour)
     kind = "" if one.rule == one.title else _KIND.get(one.reaction, "")
     title = terminal(kind + one.title, max(20, width - 16 - len(when)))
     who = terminal(one.actor) or "(nobody named)"
@@ -54,7 +68,11 @@ def _two_lines(one: Alert | Match, severity: Severity, when: str, colour: bool, 
     where = f"{terminal(one.file)}:{one.line}"
     lines = [f"{word} {one.rule:<4} {title}  {when}"]
     room = width - 14 - len(where) - 2
-    lines.append(f"              {terminal(what, max(30, room))}  {where}")
+    if len(what) > max(30, room):
+        # Who did what to what is worth a line; on a narrow screen the place takes another.
+        lines += [f"              {terminal(what, max(30, width - 14))}", f"              {where}"]
+    else:
+        lines.append(f"              {what}  {where}")
     if one.why:
         lines.append(f"              {terminal(one.why, width - 14)}")
     return "\n".join(lines)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import shlex
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from vedette.cli.notify import tell_systemd
+from vedette.cli.notify import Watchdog, tell_systemd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +32,11 @@ examples:
   vedette watch --until-read logs/                what is there now, then end
   vedette alerts list                             what it found
 """
+
+
+_NO_ADDRESS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+_LONGEST_TURN = 60_000_000_000
+"""Nanoseconds after which a loop that has not turned is no longer vouched for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,24 +90,37 @@ class Watching:
         self._request = request
         self._settings = settings
         self._store = store
-        self._asked = self._ended = False
+        self._next: Settings | None = None
+        """What the last SIGHUP asked for."""
+        self._asked = self._ended = self._ready = False
         self._watcher: Watcher | None = None
 
     def run(self) -> None:
         """Until it is stopped. Raises app.Wrong, StoreError."""
-        began, before = time.monotonic(), self._store.progress.counts()
+        began, before = time.monotonic(), Sums.of(self._store)
         watcher = self._made()
         if not self._args.quiet:
-            _say_start(self._settings, self._store, watcher)
-        with self._signals():
+            _say_start(self._args, self._settings, watcher)
+        with self._signals(), Watchdog(self._alive):
             while True:
-                tell_systemd("READY=1")
-                watcher.run(until_read=self._args.until_read)
+                self._run_one(watcher)
                 if self._ended or self._args.until_read:
                     break
-                watcher = self._made()
+                watcher = self._made_anew()
         if not self._args.quiet:
-            _say_summary(self._store, before, time.monotonic() - began)
+            _say_summary(self._args, self._store, before, time.monotonic() - began)
+
+    def _run_one(self, watcher: Watcher) -> None:
+        from vedette import app
+
+        try:
+            watcher.run(until_read=self._args.until_read)
+        except OSError as error:
+            if error.errno not in _NO_ADDRESS:
+                raise
+            listen = self._settings.watch.listen
+            mend = "another program has it, or it is not this machine's; set watch.listen to a free one"
+            raise app.Wrong([f"watch.listen {listen}: {error.strerror}; {mend}"]) from error
 
     def _made(self) -> Watcher:
         from vedette import wiring
@@ -107,12 +128,32 @@ class Watching:
         screen = [] if self._args.output == "none" else [Screen(self._args.output)]
         watcher = wiring.make_watcher(self._request, self._settings, self._store, screen)
         watcher.on_turn = self._turned
-        self._watcher = watcher
+        self._watcher, self._ready = watcher, False
         return watcher
+
+    def _made_anew(self) -> Watcher:
+        """A watcher for the new settings; for the old ones where the new cannot be had after all."""
+        from vedette import app
+
+        old, self._settings = self._settings, self._next or self._settings
+        try:
+            return self._made()
+        except app.Wrong as error:
+            self._settings = old
+            watcher = self._made()
+            self._keep_old(watcher, error)
+            return watcher
+
+    def _keep_old(self, watcher: Watcher, error: Exception) -> None:
+        """Say that the settings were not taken up, and why."""
+        print(f"{error}\nvedette: the settings were not taken up; the old ones hold", file=sys.stderr)
+        watcher.pulse.reload_failed = str(error).partition("\n")[0]
 
     def _turned(self) -> None:
         """After a turn: take up the settings anew where that was asked for, or keep the old ones and say why."""
-        tell_systemd("WATCHDOG=1")
+        if not self._ready:
+            self._ready = True
+            tell_systemd("READY=1")
         if not self._asked or self._watcher is None:
             return
         from vedette import app, wiring
@@ -123,12 +164,15 @@ class Watching:
             settings = app.load_settings(self._args.config)
             wiring.rules_for(self._request, settings)
         except app.Wrong as error:
-            print(f"{error}\nvedette: the settings were not taken up; the old ones hold", file=sys.stderr)
-            self._watcher.pulse.reload_failed = str(error).partition("\n")[0]
+            self._keep_old(self._watcher, error)
             tell_systemd("READY=1")
             return
-        self._settings = settings
+        self._next = settings
         self._watcher.pulse.leave()
+
+    def _alive(self) -> bool:
+        """The loop has turned lately, or waits for room on a full disk."""
+        return self._watcher is not None and time.time_ns() - self._watcher.pulse.turned < _LONGEST_TURN
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -168,8 +212,9 @@ class Screen:
     def send(self, notifications: Sequence[Notification]) -> str:
         """Print each. Raises NotDelivered where nobody reads any more."""
         from vedette.cli import records
-        from vedette.cli.screen import alert_lines, coloured, terminal_width
+        from vedette.cli.screen import alert_lines, coloured, finding_lines, terminal_width
         from vedette.sinks.base import NotDelivered
+        from vedette.store.alerts import OWN
 
         for one in notifications:
             closed = one.occasion.value == "closed"
@@ -178,7 +223,8 @@ class Screen:
                     record = {"occasion": one.occasion.value, **records.alert_record(one.alert, one.runbook_url)}
                     sys.stdout.buffer.write(records.encoded(record) + b"\n")
                 elif not closed:
-                    print(alert_lines(one.alert, coloured(sys.stdout), terminal_width(sys.stdout)))
+                    shown = finding_lines if one.alert.source == OWN else alert_lines
+                    print(shown(one.alert, coloured(sys.stdout), terminal_width(sys.stdout)))
                 sys.stdout.flush()
             except OSError as error:
                 raise NotDelivered(error.strerror or "standard output is closed", dead=True) from error
@@ -188,36 +234,66 @@ class Screen:
         """Standard output stays open."""
 
 
-def _say_start(settings: Settings, store: Store, watcher: Watcher) -> None:
+class Sums(NamedTuple):
+    """What the store has counted so far."""
+
+    records: Counter[str]
+    """records, events, quarantined, ignored, matched, …, of all sources together."""
+    alerts: Counter[int]
+    """By severity."""
+
+    @classmethod
+    def of(cls, store: Store) -> Sums:
+        """As the store has them now."""
+        found, alerts = cls(Counter(), Counter()), store.alerts.numbers()
+        for sums in store.progress.counts().values():
+            for name, value in sums.items():
+                found.records[name.partition(".")[0]] += value
+        for (_, severity, _), number in alerts.items():
+            found.alerts[severity] += number
+        return found
+
+
+def _say_start(args: argparse.Namespace, settings: Settings, watcher: Watcher) -> None:
+    """What is watched, who is told, and where to look."""
+    from vedette import wiring
     from vedette.escape import terminal
 
     for note in settings.notes:
         print(f"vedette: {terminal(note)}", file=sys.stderr)
-    sources = ", ".join(source.name for source in watcher.loop.sources)
-    sinks = ", ".join(courier.sink.name for courier in watcher.couriers) or "nobody"
-    print(f"vedette: watching {terminal(sources)}; telling {terminal(sinks)}; state in {store.folder}", file=sys.stderr)
-
-
-def _say_summary(store: Store, before: dict[str, dict[str, int]], seconds: float) -> None:
-    """Where every record went since the start, and what was found."""
-    from vedette.escape import terminal
-
-    total: dict[str, int] = {}
-    for source, sums in store.progress.counts().items():
-        for name, value in sums.items():
-            added = value - before.get(source, {}).get(name, 0)
-            group = name.partition(".")[0]
-            total[group] = total.get(group, 0) + added
-    got = {name: total.get(name, 0) for name in ("records", "events", "quarantined", "ignored", "matched")}
+    named = [one.source.name for one in watcher.findings.watched if one.source.name != wiring.GIVEN]
+    sources = [*named, *(one for one in args.paths if one != "-"), *(one.name for one in watcher.observers)]
+    sinks = [one.sink.name for one in watcher.couriers if not isinstance(one.sink, Screen)]
+    told = [*sinks, *(["this screen"] if args.output != "none" else [])]
     print(
-        f"vedette: {got['records']:,} records = {got['events']:,} events + {got['quarantined']:,} quarantined"
-        f" + {got['ignored']:,} ignored, in {seconds:,.0f} s",
+        f"vedette: watching {terminal(', '.join(sources))}; telling {terminal(', '.join(told)) or 'nobody'}",
         file=sys.stderr,
     )
-    again = f"{total.get('duplicates', 0):,} of acts already judged, {total.get('late', 0):,} late"
-    print(f"vedette: {got['events']:,} events, {got['matched']:,} matched; {again}", file=sys.stderr)
-    opened = store.alerts.numbers()
-    number = sum(opened.values())
-    print(f"vedette: {number:,} alerts in {terminal(str(store.folder))}; vedette alerts list", file=sys.stderr)
-    if got["records"] != got["events"] + got["quarantined"] + got["ignored"]:
-        print("vedette: these sums do not agree, which is a fault of vedette: please report it", file=sys.stderr)
+    listen = f"; status on {terminal(settings.watch.listen)}" if settings.watch.listen else ""
+    end = "" if args.until_read else "; Ctrl-C ends it"
+    print(f"vedette: alerts are kept in {terminal(str(watcher.findings.store.folder))}{listen}{end}", file=sys.stderr)
+
+
+def _say_summary(args: argparse.Namespace, store: Store, before: Sums, seconds: float) -> None:
+    """Where every record went since the start, and what was found."""
+    from vedette.rule import Severity
+
+    now = Sums.of(store)
+    got = {name: value - before.records[name] for name, value in now.records.items()}
+    records, events, refused, ignored = (got.get(one, 0) for one in ("records", "events", "quarantined", "ignored"))
+    met, again, late = (got.get(one, 0) for one in ("matched", "duplicates", "late"))
+    lines = [
+        f"{records:,} records = {events:,} events + {refused:,} quarantined + {ignored:,} ignored, in {seconds:,.0f} s",
+        f"{met:,} events met a rule; {again:,} records told nothing new of an act; {late:,} acts came late",
+    ]
+    opened = {one: now.alerts[int(one)] - before.alerts[int(one)] for one in reversed(Severity)}
+    parts = ", ".join(f"{number:,} {one}" for one, number in opened.items() if number)
+    show = "vedette alerts list" + (f" --state {shlex.quote(args.state)}" if args.state else "")
+    lines.append(f"{sum(opened.values()):,} alerts opened{f' ({parts})' if parts else ''}; {show}")
+    held = len(store.acts.due(sys.maxsize))
+    if held:
+        lines.append(f"{held:,} acts wait for a later record; they are judged after the next start")
+    if records != events + refused + ignored:
+        lines.append("these sums do not agree, which is a fault of vedette: please report it")
+    for line in lines:
+        print(f"vedette: {line}", file=sys.stderr)

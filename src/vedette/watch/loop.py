@@ -7,6 +7,11 @@ synced before the commit, which notes where they ended, so that what a crash lef
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +39,8 @@ _LONGEST_TURN = 0.25
 _SECOND = 1_000_000_000
 _DAY = 86_400 * _SECOND
 _UPKEEP = 60 * _SECOND
+_PRUNE = 3600 * _SECOND
+_log = logging.getLogger("vedette.loop")
 
 
 @dataclass(slots=True)
@@ -81,6 +88,7 @@ class Loop:
         self._streams: dict[tuple[str, str], Stream] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
         self._upkeep = 0
+        self._pruned = 0
         self._last_bytes: dict[str, int] = {}
         self._resume()
 
@@ -172,6 +180,8 @@ class Loop:
                 self._live.reload(now)
                 self._telling.reload()
                 self._pulse.stuck(str(error))
+                # It waits for room; nobody would gain by a restart.
+                self._pulse.alive(self._now())
                 if not self._store.make_room():
                     self._pulse.rest(1.0)
                     if self._pulse.leaving:
@@ -251,6 +261,9 @@ class Loop:
     def _forget(self, now: int) -> None:
         """Let go of what can matter no more. An act is known for a day, a webhook repeats a batch for two minutes."""
         self._store.acts.forget(now - _DAY)
+        if now - self._pruned >= _PRUNE:
+            self._pruned = now
+            threading.Thread(target=_prune, args=(self._store, now), name="prune", daemon=True).start()
 
     def settle(self) -> None:
         """Nothing more will come: what is held counts as it stands."""
@@ -264,6 +277,20 @@ class Loop:
 
 OBSERVATIONS = "observations"
 """The source of vedette's own observations."""
+
+
+def _prune(store: Store, now: int) -> None:
+    """A round of pruning; it waits behind everything else that wants the processor."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    try:
+        done = store.prune(now)
+    except (OSError, StoreError) as error:
+        _log.warning("the evidence could not be pruned", extra={"reason": str(error)})
+        return
+    if done is not None and done.over:
+        _log.warning("more is kept than watch.evidence_size allows: it was not read yet", extra={"bytes": done.size})
 
 
 def _encoded(one: Refused) -> bytes:
