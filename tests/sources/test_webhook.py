@@ -290,6 +290,17 @@ def test_a_verified_certificate_is_as_good_as_a_token(start: Start, tmp_path: Pa
     until(lambda: receiver.refused["handshake"], "the handshake is counted")
 
 
+def test_without_a_token_a_certificate_is_demanded(start: Start, tmp_path: Path) -> None:
+    """Where certificates are the only proof, a client without one does not get past the handshake."""
+    ours = Authority(tmp_path)
+    server, client = ours.server(), ours.client("/CN=kube-apiserver")
+    receiver = start(tls_cert_file=server.cert, tls_key_file=server.key, client_ca_file=ours.cert)
+    context = ssl.create_default_context(cafile=ours.cert)
+    assert shut_out(receiver.port, context)
+    context.load_cert_chain(client.cert, client.key)
+    assert ok(post(receiver.port, b"[1]", context=context))
+
+
 def test_slow_clients_do_not_hold_up_others(start: Start, spool: MemorySpool, events: list[bytes]) -> None:
     """With many half-sent heads and bodies open, a batch is acknowledged as if they were not there."""
     receiver = start(limits=dataclasses.replace(LIMITS, connections=40))
