@@ -98,12 +98,21 @@ class Loop:
         for source in self.sources:
             marks = self._marks[source.name] = store.progress.marks(source.name)
             source.resume({stream: mark.position for stream, mark in marks.items()})
+        begun: dict[str, Position] = {}
         for name, segments in (*self._evidence.items(), ("", store.quarantine)):
             position = store.progress.noted(f"segments:{name}")
-            if isinstance(position, dict):
-                segments.cut(position)
+            try:
+                if isinstance(position, dict):
+                    segments.cut(position)
+                else:
+                    # So that what is written before the first commit can be cut off as well.
+                    begun[f"segments:{name}"] = segments.position
+            except OSError as error:
+                raise StoreError(f"{segments.folder}: {error.strerror or error}") from error
         now = self._now()
         with store.database.transaction():
+            for name, position in begun.items():
+                store.progress.note(name, position)
             # What would overrule it may stand in what was not read yet.
             store.acts.postpone(now + 30 * _SECOND)
 
