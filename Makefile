@@ -4,17 +4,22 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 WORKERS ?= 2
+SPEED ?= 6
 
 .PHONY: help run test check bench docs lock format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target what; do printf '  %-13s%s\n' "$$target" "$$what"; done
 
-run: .venv/run.done ## the main job: every alert in the recorded examples
+run: .venv/run.done ## the main job: watch the recorded examples as they grow anew; SCAN=1: scan them
+ifdef SCAN
 	@echo '$$ vedette scan --config examples/homelab.yaml examples/logs'
 	@.venv/bin/vedette scan --config examples/homelab.yaml examples/logs; code=$$?; \
 	if [ $$code -eq 0 ]; then echo 'no alerts: the examples hold some, so something is wrong' >&2; exit 1; fi; \
 	if [ $$code -ne 1 ]; then exit $$code; fi
+else
+	@.venv/bin/python examples/replay.py --speed $(SPEED)
+endif
 
 test: .venv/dev.done ## every test that a fresh machine can run
 	.venv/bin/python -m pytest -n $(WORKERS) -ra
@@ -46,7 +51,7 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 clean: ## remove what was made here
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .run
 
 # The locked packages; a changed lock means a new environment, so nothing of the old one lingers.
 .venv/lock.done: requirements.lock

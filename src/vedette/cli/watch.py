@@ -108,6 +108,9 @@ class Watching:
                     break
                 watcher = self._made_anew()
         if not self._args.quiet:
+            if self._ended and sys.stderr.isatty():
+                # Behind the ^C that the terminal shows.
+                print(file=sys.stderr)
             _say_summary(self._args, self._store, before, time.monotonic() - began)
 
     def _run_one(self, watcher: Watcher) -> None:
@@ -289,10 +292,10 @@ def _say_summary(args: argparse.Namespace, store: Store, before: Sums, seconds: 
     opened = {one: now.alerts[int(one)] - before.alerts[int(one)] for one in reversed(Severity)}
     parts = ", ".join(f"{number:,} {one}" for one, number in opened.items() if number)
     show = "vedette alerts list" + (f" --state {shlex.quote(args.state)}" if args.state else "")
-    lines.append(f"{sum(opened.values()):,} alerts opened{f' ({parts})' if parts else ''}; {show}")
-    held = len(store.acts.due(sys.maxsize))
+    total, held = sum(opened.values()), len(store.acts.due(sys.maxsize))
+    lines.append(f"{total:,} alert{'s' * (total != 1)} opened{f' ({parts})' if parts else ''}; {show}")
     if held:
-        lines.append(f"{held:,} acts wait for a later record; they are judged after the next start")
+        lines.append(f"{held:,} act{'s' * (held != 1)} held for a later record, to be judged after the next start")
     if records != events + refused + ignored:
         lines.append("these sums do not agree, which is a fault of vedette: please report it")
     for line in lines:
