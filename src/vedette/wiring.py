@@ -30,11 +30,12 @@ from vedette.store.alerts import OWN
 from vedette.store.database import StoreError
 from vedette.store.segments import Segments
 from vedette.store.store import Bounds, Store
+from vedette.watch.completing import Completing
 from vedette.watch.compose import Composer, Words
 from vedette.watch.courier import Courier
 from vedette.watch.findings import Findings, Watched
 from vedette.watch.heartbeat import Heartbeat
-from vedette.watch.loop import OBSERVATIONS, Loop
+from vedette.watch.loop import COMPLETING, OBSERVATIONS, Loop
 from vedette.watch.observing import Observing
 from vedette.watch.pulse import Pulse
 from vedette.watch.status import Status
@@ -116,7 +117,10 @@ def make_watcher(
         raise app.Wrong([str(error)]) from error
     if not watched:
         raise app.Wrong(["nothing to watch: name sources in vedette.yaml, or paths on the command line"])
-    loop = Loop(scanner, sources, store, live, telling, pulse, evidence, now)
+    completing = None
+    if settings.watch.completion == "on":
+        completing = Completing(observing, store.progress.noted(COMPLETING) or {})
+    loop = Loop(scanner, sources, store, live, telling, pulse, evidence, completing, now)
     composer = Composer(settings.cluster, describer(settings, rules))
     couriers = [Courier(sink, store, telling, composer, pulse, now) for sink in told]
     names = [sink.name for sink in told]

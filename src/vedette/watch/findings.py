@@ -31,8 +31,6 @@ _LAG = 300.0
 """Seconds between what a record says and when it was read, while more waits."""
 _BEHIND = 256 << 20
 """Bytes that wait."""
-_UNPARSED = 0.01
-"""Share of the records of the last minutes that could not be read."""
 _SPAN = 300 * _SECOND
 
 
@@ -127,7 +125,8 @@ class Findings:
             known = before.get(name, {})
             refused = sum(v - known.get(k, 0) for k, v in sums.items() if k.startswith("quarantined."))
             records = sums.get("records", 0) - known.get("records", 0)
-            if refused > 0 and refused >= _UNPARSED * records:
+            # One is enough: a record that cannot be read is a way past every rule.
+            if refused > 0:
                 yield Finding(
                     "unparsed",
                     name,

@@ -26,6 +26,8 @@ from vedette.store.database import Full, StoreError
 from vedette.store.progress import Mark
 from vedette.store.segments import Segments
 from vedette.store.store import Store
+from vedette.watch.completing import Completing
+from vedette.watch.observing import COMPARED
 from vedette.watch.pulse import Pulse
 from vedette.watch.streams import Refused, Stream
 from vedette.watch.telling import Telling
@@ -65,7 +67,7 @@ class _Turn:
 class Loop:
     """Owns the sources, the engine and the writing side of the store. Its calls come from one thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - where all of them meet
         self,
         scanner: Scanner,
         sources: Sequence[Source],
@@ -74,6 +76,7 @@ class Loop:
         telling: Telling,
         pulse: Pulse,
         evidence: Mapping[str, Segments],
+        completing: Completing | None = None,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         """`evidence`: by source, for those whose lines are kept and do not stand in a spool already."""
@@ -84,6 +87,7 @@ class Loop:
         self._telling = telling
         self._pulse = pulse
         self._evidence = evidence
+        self._completing = completing
         self._now = now
         self._streams: dict[tuple[str, str], Stream] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
@@ -150,6 +154,8 @@ class Loop:
                 self._scanner, mark.name if mark else "", mark.line if mark else 0, segmented=source.keeps_evidence
             )
         turn.placed += stream.take(piece)
+        if self._completing is not None and source.name != OBSERVATIONS:
+            self._completing.take(source.name, piece)
         if not stream.safe:
             return
         turn.marks.setdefault(source.name, {})[piece.stream] = stream.mark(piece)
@@ -173,6 +179,11 @@ class Loop:
         """Until it is done: what was read and not committed would have to be read again. `ahead`: nanoseconds by which
         what is held is due sooner."""
         positions = self._write(turn)
+        if self._completing is not None:
+            try:
+                self._completing.tell()
+            except OSError as error:
+                self._pulse.evidence(OBSERVATIONS, error.strerror or str(error))
         while True:
             try:
                 with self._store.database.transaction():
@@ -252,7 +263,11 @@ class Loop:
         for name, position in positions.items():
             progress.note(name, position)
         for data in turn.observations:
-            self._store.observed(data)
+            self._store.observed(data, COMPARED)
+            if self._completing is not None:
+                self._completing.observed(data)
+        if self._completing is not None and self._completing.fed:
+            progress.note(COMPLETING, self._completing.state())
 
     def _after(self, turn: _Turn, step: Step, now: int) -> None:
         """What follows from a commit."""
@@ -284,6 +299,8 @@ class Loop:
             source.close()
 
 
+COMPLETING = "completing"
+"""Under this name the state of `Completing` is kept."""
 OBSERVATIONS = "observations"
 """The source of vedette's own observations."""
 

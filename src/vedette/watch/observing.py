@@ -6,16 +6,18 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from vedette.observers.base import CannotLook, Look, Observer
 from vedette.sources.base import Piece, Position, Spool, Trouble
+from vedette.stamp import stamp as now_stamp
 from vedette.watch.pulse import Pulse
 
 _log = logging.getLogger("vedette.observing")
+COMPARED = frozenset({"seal_status", "audit_devices", "file_hash", "counter"})
+"""Kinds whose rules ask what was seen the time before; of the others nothing need be remembered."""
 
 
 class Observing:
@@ -24,7 +26,7 @@ class Observing:
     keeps_evidence = True
 
     def __init__(self, name: str, spool: Spool, seen: Mapping[tuple[str, str], Any], pulse: Pulse) -> None:
-        """`seen`: (kind, subject) -> the value seen last, as the store has it."""
+        """`seen`: (kind, subject) -> the value of a compared kind seen last, as the store has it."""
         self.name = name
         self._spool = spool
         self._seen = dict(seen)
@@ -43,10 +45,10 @@ class Observing:
         with self._lock:
             self._seen.update(seen)
 
-    def write(self, looks: Sequence[Look], now: float | None = None) -> None:
-        """Write what was seen, each with what was seen the time before. Raises OSError."""
-        moment = datetime.fromtimestamp(time.time() if now is None else now, UTC)
-        stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
+    def write(self, looks: Sequence[Look], stamp: str = "") -> None:
+        """Write what was seen, now or at the time `stamp` (RFC 3339), each with what was seen the time before. Raises
+        OSError."""
+        stamp = stamp or now_stamp(time.time_ns())
         with self._lock:
             lines = []
             for look in looks:
@@ -59,7 +61,8 @@ class Observing:
             if lines:
                 self._spool.append(b"".join(lines))
             for look in looks:
-                self._seen[look.kind, look.subject] = look.value
+                if look.kind in COMPARED:
+                    self._seen[look.kind, look.subject] = look.value
 
     def _look_on(self, observer: Observer) -> None:
         while not self._pulse.stopping:
@@ -80,6 +83,10 @@ class Observing:
                 self._pulse.observer(observer.name, "")
             self.write(looks)
         except OSError as error:
+            again = getattr(observer, "again", None)
+            if again is not None:
+                # It gives what is new only, and what it gave just now was not kept.
+                again()
             self._pulse.observer(observer.name, error.strerror or str(error), "make room in the state folder")
         except Exception as error:  # noqa: BLE001 - told, and tried again
             # An observer that ends silently would be a second source that nobody misses.
