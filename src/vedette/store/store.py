@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +18,37 @@ from vedette.store.alerts import Alerts
 from vedette.store.database import Database, StoreError
 from vedette.store.outbox import Outbox
 from vedette.store.progress import Progress
-from vedette.store.segments import Limits, Segments
+from vedette.store.retention import Pruned, Shelf, remove, rewrite
+from vedette.store.segments import Segments
 
 _BALLAST = 32 << 20
 """Bytes that are set aside, and given up when the disk is full, so that alerts can still be written."""
+_SECOND = 1_000_000_000
 _SNAPSHOTS = frozenset({"policy"})
 """Kinds of observations of which every state is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is kept, and for how long."""
+
+    evidence_for: float = 90 * 86400.0
+    """Seconds that finished segments are kept."""
+    evidence_size: int = 20 << 30
+    """Bytes that all segments may take together."""
+    alerts_for: float = 400 * 86400.0
+    """Seconds that closed alerts are kept."""
 
 
 class Store:
     """One folder: vedette.db, evidence/, spool/, quarantine/, ballast."""
 
-    def __init__(self, folder: Path, window_act: Any, *, keep: float = 90 * 86400.0) -> None:
-        """Opens, or makes, the store and keeps others out. `keep`: seconds that full segments are kept. Raises
-        StoreError."""
+    def __init__(self, folder: Path, window_act: Any, bounds: Bounds | None = None) -> None:
+        """Opens, or makes, the store and keeps others out. Raises StoreError."""
         self.folder = folder
-        self.keep = keep
+        self.bounds = bounds or Bounds()
+        self._pruning = threading.Lock()
+        self._closing = False
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(folder)
@@ -46,7 +64,43 @@ class Store:
 
     def segments(self, *name: str) -> Segments:
         """A folder of segments. Raises OSError."""
-        return Segments(self.folder.joinpath(*name), Limits(keep=self.keep))
+        return Segments(self.folder.joinpath(*name))
+
+    def prune(self, now: int) -> Pruned | None:
+        """Let go of what is kept for long enough or takes too much room, and rewrite finished segments to take less.
+
+        May take minutes, and may be called from a thread of its own; None where another call is at it, or the store
+        is being closed. `now`: nanoseconds since 1970. Raises OSError, StoreError.
+        """
+        if not self._pruning.acquire(blocking=False):
+            return None
+        try:
+            with self.database.transaction():
+                self.alerts.forget(now - int(self.bounds.alerts_for * _SECOND))
+            shelves = list(self._shelves())
+            before = now / _SECOND - self.bounds.evidence_for
+            rewritten = rewrite(shelves, self._room)
+            removed, size = remove(shelves, before, self.bounds.evidence_size)
+            return Pruned(removed, rewritten, size, size > self.bounds.evidence_size)
+        except StoreError:
+            if self._closing:
+                return None
+            raise
+        finally:
+            self._pruning.release()
+
+    def _room(self, size: int) -> bool:
+        return not self._closing and self.free() >= size + 4 * _BALLAST
+
+    def _shelves(self) -> Iterator[Shelf]:
+        """Every folder of segments, those of sources that the settings no longer name included."""
+        yield Shelf(self.quarantine.folder, _segment(self.progress.noted("segments:")))
+        for folder in _folders(self.folder / "evidence"):
+            yield Shelf(folder, _segment(self.progress.noted(f"segments:{folder.name}")))
+        for folder in _folders(self.folder / "spool"):
+            marks = self.progress.marks(folder.name).values()
+            # What was never read has no position.
+            yield Shelf(folder, min((_segment(mark.position) or "" for mark in marks), default=""))
 
     def observed(self, data: bytes) -> None:
         """Note what lines of observations say was seen, for the next look to be compared with."""
@@ -91,9 +145,23 @@ class Store:
 
     def close(self) -> None:
         """Let go of everything; what was committed stands."""
+        self._closing = True
         self.quarantine.close()
+        # A round of pruning ends within a block.
+        waited = self._pruning.acquire(timeout=5.0)
         self.database.close()
+        if waited:
+            self._pruning.release()
         os.close(self._lock)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _segment(position: object) -> str | None:
+    """The segment that a position points into, None where there is no position."""
+    return str(position.get("segment", "")) if isinstance(position, Mapping) else None
 
 
 class _Seen(msgspec.Struct):
