@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from vedette.sources.ahead import ahead
-from vedette.sources.compressed import Block, Broken, gzip_blocks, zlib_blocks, zstd_blocks
+from vedette.sources.compressed import Block, Broken, Read, gzip_blocks, zlib_blocks, zstd_blocks
 
 CHUNK = (1 << 17) - 4096
 """Bytes read at once: so few that the allocator keeps the memory (it maps and unmaps 128 KB and more anew each time,
@@ -194,7 +194,7 @@ def _blocks(file: File) -> Iterator[Block]:
     if file.name == STDIN:
         if sys.stdin is None:
             raise OSError(errno.EBADF, "standard input is closed")
-        yield from _piped(sys.stdin.buffer.fileno())
+        yield from piped(partial(os.read, sys.stdin.buffer.fileno()))
         return
     descriptor = os.open(file.name, os.O_RDONLY)
     try:
@@ -203,20 +203,20 @@ def _blocks(file: File) -> Iterator[Block]:
         elif file.packing == "zstd":
             yield from ahead(zstd_blocks(partial(os.read, descriptor)))
         else:
-            yield from _piped(descriptor)
+            yield from piped(partial(os.read, descriptor))
     finally:
         os.close(descriptor)
 
 
-def _piped(descriptor: int) -> Iterator[Block]:
+def piped(source: Read) -> Iterator[Block]:
     """What can be read but once, so that only now its first bytes tell whether it is packed."""
     begin = b""
-    while len(begin) < 4 and (block := os.read(descriptor, CHUNK)):
+    while len(begin) < 4 and (block := source(CHUNK)):
         begin += block
     waiting = [begin]
 
     def read(size: int) -> bytes:
-        return waiting.pop() if waiting else os.read(descriptor, size)
+        return waiting.pop() if waiting else source(size)
 
     packing = _packing(begin)
     if packing:
@@ -224,7 +224,8 @@ def _piped(descriptor: int) -> Iterator[Block]:
         return
     if begin:
         yield begin
-    yield from _read(descriptor, None)
+    while block := source(CHUNK):
+        yield block
 
 
 def _read(descriptor: int, left: int | None) -> Iterator[bytes]:

@@ -1,0 +1,130 @@
+"""Loki's HTTP API, as far as log lines are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import msgspec
+
+from vedette.clients.base import Answer, Http, NoAnswer, secret
+from vedette.escape import terminal
+
+_WORDS = 200
+"""Characters of the server's own words that are passed on."""
+_LONGEST_WAIT = 600.0
+
+
+class LokiRefused(Exception):
+    """Loki answered, with a no; `str()` is the status and its own words, cleaned and cut."""
+
+    def __init__(self, status: int, words: str, retry_after: float = 0.0) -> None:
+        """`retry_after`: seconds that it asked to wait; 0: it did not say."""
+        super().__init__(f"{status} {terminal(words.strip(), _WORDS)}".strip())
+        self.status = status
+        self.words = words
+        self.retry_after = retry_after
+
+
+class Entry(NamedTuple):
+    """One log line as Loki has it."""
+
+    time: int
+    """Nanoseconds since 1970."""
+    labels: bytes
+    """The labels of its stream, always the same bytes for the same labels."""
+    line: str
+
+
+class _Stream(msgspec.Struct, gc=False):
+    stream: dict[str, str]
+    values: list[list[object]]
+
+
+class _Data(msgspec.Struct, gc=False):
+    result: msgspec.Raw
+    kind: str = msgspec.field(name="resultType")
+
+
+class _Answer(msgspec.Struct, gc=False):
+    data: _Data
+
+
+class _Series(msgspec.Struct, gc=False):
+    data: list[dict[str, str]] | None = None
+
+
+_answer = msgspec.json.Decoder(_Answer).decode
+_streams = msgspec.json.Decoder(list[_Stream]).decode
+_series = msgspec.json.Decoder(_Series).decode
+_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+class LokiClient:
+    """Asks one Loki. Its calls come from one thread."""
+
+    def __init__(
+        self, url: str, *, tenant: str = "", token_file: str = "", ca_file: str = "", timeout: float = 30.0
+    ) -> None:
+        """`url`: the base URL, without `/loki`. `timeout`: seconds; Loki may take that long to look."""
+        self._url = url.rstrip("/")
+        self._tenant = tenant
+        self._token_file = token_file
+        self._http = Http(ca_file=ca_file, timeout=timeout)
+
+    def query_range(self, query: str, start: int, end: int, limit: int) -> list[Entry]:
+        """The oldest `limit` lines from `start` to before `end` (nanoseconds), in the order of their times.
+
+        Raises LokiRefused, NoAnswer, BadSecret.
+        """
+        said = {"query": query, "start": start, "end": end, "limit": limit, "direction": "forward"}
+        body = self._get("query_range", said)
+        try:
+            data = _answer(body).data
+            if data.kind != "streams":
+                raise LokiRefused(400, f"the query gives a {data.kind}, not log lines")
+            found = [entry for stream in _streams(data.result) for entry in _entries(stream)]
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, IndexError, RecursionError) as error:
+            raise NoAnswer("an answer that is not Loki's") from error
+        found.sort(key=lambda entry: entry.time)
+        return found
+
+    def series(self, selector: str, start: int, end: int) -> list[Mapping[str, str]]:
+        """The labels of the streams that `selector` chooses and that have lines about then. Raises as `query_range`."""
+        body = self._get("series", {"match[]": selector, "start": start, "end": end})
+        try:
+            return list(_series(body).data or ())
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise NoAnswer("an answer that is not Loki's") from error
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._http.close()
+
+    def _get(self, what: str, said: Mapping[str, object]) -> bytes:
+        headers = {"Accept": "application/json"}
+        if self._tenant:
+            headers["X-Scope-OrgID"] = self._tenant
+        if self._token_file:
+            headers["Authorization"] = f"Bearer {secret(self._token_file)}"
+        answer = self._http.request("GET", f"{self._url}/loki/api/v1/{what}?{urlencode(said)}", headers=headers)
+        if answer.status != 200:
+            raise LokiRefused(answer.status, _words(answer), _wait(answer.headers.get("retry-after", "")))
+        return answer.body
+
+
+def _entries(stream: _Stream) -> list[Entry]:
+    labels = _sorted(stream.stream)
+    return [Entry(int(str(value[0])), labels, str(value[1])) for value in stream.values]
+
+
+def _words(answer: Answer) -> str:
+    """What the server says: Loki answers in plain text, a proxy before it with a page, of which nothing is shown."""
+    if "html" in answer.headers.get("content-type", ""):
+        return "(a web page)"
+    return answer.body[:4096].decode("utf-8", "replace")
+
+
+def _wait(text: str) -> float:
+    return min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() else 0.0
