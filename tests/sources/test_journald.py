@@ -92,7 +92,8 @@ def test_failures_are_told_and_tried_again_later(opened: Opened, tmp_path: Path)
     source = opened(
         "if runs == 1: sys.exit('first\\nNo permission \\x1b[2J')\nprint(line % (1, 1), flush=True); time.sleep(60)\n"
     )
-    _until(source, lambda _: bool(source.troubles()))
+    # What it says may arrive before its end does.
+    _until(source, lambda _: any("ended" in trouble.message for trouble in source.troubles()))
     (trouble,) = source.troubles()
     assert trouble.message == "journalctl ended (1): No permission \\x1b[2J"
     assert "systemd-journal" in trouble.mend
