@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from vedette import app
@@ -22,8 +22,9 @@ from vedette.serving.address import parsed
 from vedette.serving.server import Server
 from vedette.settings import Settings
 from vedette.settings.key import Span, octets, seconds
+from vedette.settings.watching import AlertmanagerSink
 from vedette.settings.watching import Heartbeat as HeartbeatSettings
-from vedette.sinks.base import Sink
+from vedette.sinks.base import NotDelivered, Sink
 from vedette.sources.base import Source
 from vedette.stamp import stamp
 from vedette.store.alerts import OWN
@@ -31,7 +32,7 @@ from vedette.store.database import StoreError
 from vedette.store.segments import Segments
 from vedette.store.store import Bounds, Store
 from vedette.watch.completing import Completing
-from vedette.watch.compose import Composer, Words
+from vedette.watch.compose import Composer, Words, heartbeat_notification
 from vedette.watch.courier import Courier
 from vedette.watch.findings import Findings, Watched
 from vedette.watch.heartbeat import Heartbeat
@@ -232,26 +233,13 @@ def _observers(settings: Settings) -> list[Observer]:
 
 
 def _sinks(settings: Settings) -> list[Sink]:
-    from vedette.sinks.alertmanager import Alertmanager
     from vedette.sinks.lines import Lines
     from vedette.sinks.slack import Slack
     from vedette.sinks.webhook import Webhook
 
     said = settings.sinks
     found: list[Sink] = []
-    for am in said.alertmanager:
-        found.append(
-            Alertmanager(
-                am.name,
-                am.urls,
-                token_file=am.token_file,
-                username=am.username,
-                password_file=am.password_file,
-                ca_file=am.ca_file,
-                resend=float(seconds(am.resend)),
-                hold=float(seconds(am.hold)),
-            )
-        )
+    found += [_alertmanager(one, float(seconds(one.resend))) for one in said.alertmanager]
     for slack in said.slack:
         found.append(
             Slack(
@@ -270,6 +258,21 @@ def _sinks(settings: Settings) -> list[Sink]:
     for file in said.file:
         found.append(Lines(file.name, file.path))
     return found
+
+
+def _alertmanager(said: AlertmanagerSink, resend: float) -> Sink:
+    from vedette.sinks.alertmanager import Alertmanager
+
+    return Alertmanager(
+        said.name,
+        said.urls,
+        token_file=said.token_file,
+        username=said.username,
+        password_file=said.password_file,
+        ca_file=said.ca_file,
+        resend=resend,
+        hold=float(seconds(said.hold)),
+    )
 
 
 def _manner(sink: Sink) -> Manner:
@@ -330,15 +333,35 @@ def _words(alert: Alert) -> dict[str, object]:
 
 def _heartbeat(settings: Settings, status: Status, pulse: Pulse) -> Heartbeat | None:
     said: HeartbeatSettings = settings.watch.heartbeat
-    if not said.url_file:
+    every = float(seconds(said.every))
+    beats: list[Callable[[], str]] = []
+    if said.url_file:
+        http = Http()
+        beats.append(lambda: _asked(http, said.url_file))
+    if said.alertmanager == "on":
+        # Of their own, for a sink belongs to its courier's thread.
+        ours = [_alertmanager(one, every) for one in settings.sinks.alertmanager]
+        beats += [partial(_fired, one, settings.cluster) for one in ours]
+    if not beats:
         return None
-    http = Http()
+    return Heartbeat(every, status.beating, lambda: "; ".join(filter(None, [beat() for beat in beats])), pulse)
 
-    def beat() -> str:
-        try:
-            answer = http.request("POST", secret(said.url_file), body=json.dumps({"vedette": "alive"}).encode())
-        except (NoAnswer, BadSecret, ValueError) as error:
-            return str(error) if not isinstance(error, ValueError) else f"{said.url_file}: no http or https URL"
-        return "" if answer.status < 300 else f"the heartbeat's far end answers {answer.status}"
 
-    return Heartbeat(float(seconds(said.every)), status.ready, beat, pulse)
+def _asked(http: Http, url_file: str) -> str:
+    """POST to the URL in a file; why that did not go well, or nothing."""
+    try:
+        answer = http.request("POST", secret(url_file), body=b'{"vedette": "alive"}')
+    except (NoAnswer, BadSecret) as error:
+        return str(error)
+    except ValueError:
+        return f"{url_file}: no http or https URL"
+    return "" if answer.status < 300 else f"the heartbeat's far end answers {answer.status}"
+
+
+def _fired(sink: Sink, cluster: str) -> str:
+    """Have VedetteHeartbeat fire; why that did not go well, or nothing."""
+    try:
+        sink.send([heartbeat_notification(cluster, time.time_ns())])
+    except NotDelivered as error:
+        return f"{sink.name}: {error}"
+    return ""

@@ -103,3 +103,38 @@ def _annotations(alert: Alert, words: Words) -> Mapping[str, str]:
         "runbook_url": words.runbook_url,
     }
     return {name: text for name, text in found.items() if text}
+
+
+def heartbeat_notification(cluster: str, now: int) -> Notification:
+    """An alert that always fires; its absence is what somebody is to be told of."""
+    alert = Alert(
+        id="heartbeat",
+        rule="heartbeat",
+        title="vedette reads, keeps and tells",
+        severity=int(Severity.INFO),
+        outcome="done",
+        first_seen=now,
+        last_seen=now,
+        count=1,
+        actor="",
+        address="",
+        object="",
+        via="",
+        why="",
+        source=OWN,
+        file="",
+        line=0,
+        act="",
+        last_act="",
+        detections=(),
+    )
+    labels = {"alertname": alert_name(alert), "severity": str(Severity.INFO), "rule_id": alert.rule, "source": OWN}
+    if cluster:
+        labels["cluster"] = cluster
+    annotations = {
+        "summary": alert.title,
+        "description": "Route it to a dead-man's switch: it is the silence that alarms.",
+    }
+    return Notification(
+        "heartbeat", Occasion.OPENED, alert, str(Severity.INFO), labels, annotations, "", "", starts_at=now, ends_at=0
+    )

@@ -87,7 +87,7 @@ class Findings:
     def _source(self, one: Watched, now: int) -> Iterable[Finding]:
         name = one.source.name
         pulse = self.pulse.sources.get(name)
-        silence = (now - max(pulse.arrived if pulse else 0, self.pulse.began)) / _SECOND
+        silence = (now - (pulse.arrived if pulse and pulse.arrived else self.pulse.began)) / _SECOND
         ended = self.pulse.silences(name)
         if ended > 0:
             self.store.progress.silent(name, now, ended)

@@ -102,6 +102,7 @@ class Loop:
         for source in self.sources:
             marks = self._marks[source.name] = store.progress.marks(source.name)
             source.resume({stream: mark.position for stream, mark in marks.items()})
+            self._pulse.restore(source.name, store.progress.noted(f"arrived:{source.name}") or 0)
         begun: dict[str, Position] = {}
         for name, segments in (*self._evidence.items(), ("", store.quarantine)):
             position = store.progress.noted(f"segments:{name}")
@@ -128,7 +129,7 @@ class Loop:
         self._pulse.alive(now)
         if turn.bytes or turn.marks or self._due(now):
             self._commit(turn, now, idle=not more)
-        return more
+        return turn.bytes > 0
 
     def _read(self, turn: _Turn) -> bool:
         """Poll every source until all have nothing or the turn is full; True where it is full."""
@@ -188,7 +189,7 @@ class Loop:
             try:
                 with self._store.database.transaction():
                     step = self._live.step(turn.placed, now, idle=idle, ahead=ahead)
-                    self._note(turn, step, positions)
+                    self._note(turn, step, positions, now)
                     self._telling.changed(step.alerts, now)
                     if idle:
                         self._telling.close_quiet(now)
@@ -252,13 +253,15 @@ class Loop:
                 self._pulse.evidence("quarantine", error.strerror or str(error))
         return positions
 
-    def _note(self, turn: _Turn, step: Step, positions: Mapping[str, Position]) -> None:
+    def _note(self, turn: _Turn, step: Step, positions: Mapping[str, Position], now: int) -> None:
         progress = self._store.progress
         for source, marks in turn.marks.items():
             for stream, mark in marks.items():
                 progress.mark(source, stream, mark)
         for source, counts in turn.counts.items():
             progress.count(source, counts)
+            if counts["records"]:
+                progress.note(f"arrived:{source}", now)
         progress.count("", {"duplicates": step.duplicates, "late": step.late, "future": step.future})
         for name, position in positions.items():
             progress.note(name, position)

@@ -23,7 +23,7 @@ class SourcePulse:
     longest: float = 0.0
     """Seconds of the longest silence that ended since it was last asked for."""
     records: int = 0
-    """Since the start."""
+    """Since the start; a silence before the first of them may be the watcher's own."""
 
 
 class Pulse:
@@ -51,6 +51,10 @@ class Pulse:
         self.reload_failed = ""
         """Why the settings were not taken up at the last reload, or nothing."""
 
+    def restore(self, name: str, arrived: int) -> None:
+        """When records of a source had last come before the start."""
+        self.sources[name] = SourcePulse(arrived)
+
     def alive(self, now: int) -> None:
         """The loop has turned."""
         self.turned = now
@@ -62,7 +66,7 @@ class Pulse:
                 if number <= 0:
                     continue
                 source = self.sources.setdefault(name, SourcePulse())
-                if source.arrived:
+                if source.records:
                     source.longest = max(source.longest, (now - source.arrived) / _SECOND)
                 source.arrived = now
                 source.records += number

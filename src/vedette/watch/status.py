@@ -23,7 +23,7 @@ _LONGEST_TURN = 60
 _STATES = ("ok", "failing", "dead")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Status:
     """What the status address answers. Called from threads of the server."""
 
@@ -63,6 +63,13 @@ class Status:
         for name in self.sinks:
             state = self.store.outbox.state(name)
             yield f"sink-{name}", state.reason if state.state == "dead" else ""
+
+    def beating(self) -> Iterator[tuple[str, str]]:
+        """Check -> what is wrong, or nothing: would an alert be found, kept and told?"""
+        yield from self.live()
+        yield "store", self.pulse.stuck_for
+        dead = [name for name in self.sinks if self.store.outbox.state(name).state == "dead"]
+        yield "sinks", "all are dead" if dead and len(dead) == len(self.sinks) else ""
 
     def metrics(self) -> bytes:
         """The metrics in the text format of Prometheus."""
