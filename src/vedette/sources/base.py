@@ -17,7 +17,10 @@ class Piece(NamedTuple):
     name: str
     """What a person calls it: a path, `journal`, `webhook`."""
     data: bytes
-    """Whole lines; only the last piece of a stream (`ends`) may lack its line end. May be empty where `ends`."""
+    """Whole lines; only the last piece of a stream (`ends`) may lack its line end.
+
+    Empty where a stream only `ends`, or where its position alone is news: a file was seen of which nothing is read yet.
+    """
     position: Position
     """Where to go on once `data` has been dealt with."""
     ends: bool = False
