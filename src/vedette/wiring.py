@@ -275,6 +275,11 @@ def _alertmanager(said: AlertmanagerSink, resend: float) -> Sink:
     )
 
 
+def manners(settings: Settings) -> dict[str, Manner]:
+    """How each sink of the settings wants to be told, by name."""
+    return {sink.name: _manner(sink) for sink in _sinks(settings)}
+
+
 def _manner(sink: Sink) -> Manner:
     return Manner(int(sink.resend * _SECOND), int(sink.hold * _SECOND))
 

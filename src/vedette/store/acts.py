@@ -120,12 +120,26 @@ class Acts:
             now,
             now,
             alert.quiet_after,
-            _encode(alert),
+            _packed(alert),
         )
 
     def forget(self, before: int) -> None:
         """Let go of final words noted before then."""
         self._database.execute("DELETE FROM acts WHERE noted < ?", before)
+
+
+def _packed(alert: Alert) -> bytes:
+    try:
+        return _encode(alert)
+    except UnicodeEncodeError:
+        # A file's name may be bytes that are no text, which Python shows as lone surrogates; msgpack has none.
+        texts = {name: getattr(alert, name) for name in alert.__struct_fields__}
+        clean = {name: _clean(text) for name, text in texts.items() if isinstance(text, str)}
+        return _encode(msgspec.structs.replace(alert, group=tuple(map(_clean, alert.group)), **clean))
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _json(texts: tuple[str, ...]) -> str:

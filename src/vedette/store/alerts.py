@@ -51,6 +51,25 @@ class Silence:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did about an alert."""
+
+    time: int
+    by: str
+    did: str
+    """acked, silenced, unsilenced or closed."""
+    said: str
+
+
+_UNTOLD = (
+    "(untold != '' OR NOT EXISTS (SELECT 1 FROM outbox WHERE alert = alerts.id) OR EXISTS (SELECT 1 FROM outbox AS o"
+    " WHERE o.alert = alerts.id AND (o.state = 'dropped' OR (o.state = 'waiting' AND o.told = 0"
+    # The end of an alert that is held waits for its time, as it should.
+    " AND (o.due <= ? OR o.tries > 0 OR o.reason != '')))))"
+)
+
+
 class Alerts:
     """Reads and writes of the alerts' table."""
 
@@ -66,13 +85,27 @@ class Alerts:
         """The alerts whose id begins like this; two suffice to say that it is not unique."""
         return self._select("id >= ? AND id < ? LIMIT 2", prefix, prefix + "\x7f")
 
-    def listed(self, *, state: str = "", rule: str = "", least: int = 0, since: int = 0, most: int = -1) -> list[Kept]:
-        """Alerts, the latest opened first."""
-        where, values = ["severity >= ?", "opened >= ?"], [least, since]
+    def listed(
+        self,
+        *,
+        state: str = "",
+        rule: str = "",
+        least: int = 0,
+        since: int = 0,
+        untold: int | None = None,
+        most: int = -1,
+    ) -> list[Kept]:
+        """Alerts, the latest opened first. `untold`: a time; those of which by then nobody, or some sink, was not told
+        what it should have been."""
+        where: list[str] = ["severity >= ?", "opened >= ?"]
+        values: list[Any] = [least, since]
+        if untold is not None:
+            where.append(_UNTOLD)
+            values.append(untold)
         for column, value in (("state", state), ("rule", rule)):
             if value:
-                where.append(f"{column} = ?")
-                values.append(value)  # type: ignore[arg-type] # the columns have several types
+                where.append(f"{column} = ? COLLATE NOCASE")
+                values.append(value)
         return self._select(f"{' AND '.join(where)} ORDER BY opened DESC, id LIMIT ?", *values, most)
 
     def open_findings(self) -> list[Kept]:
@@ -111,6 +144,33 @@ class Alerts:
             now,
         )
 
+    def unsilence(self, key: bytes, now: int) -> int:
+        """End the silences in force for a key; gives how many there were."""
+        self._database.execute("UPDATE silences SET until = ? WHERE key = ? AND until > ?", now, key, now)
+        return self._database.changes()
+
+    def silences(self, now: int) -> list[Silence]:
+        """All silences in force, the one that ends first first."""
+        rows = self._database.execute(
+            "SELECT id, key, alert, until, by, reason FROM silences WHERE until > ? ORDER BY until, id", now
+        )
+        return [Silence(*row) for row in rows]
+
+    def did(self, alert: str, now: int, by: str, did: str, said: str = "") -> None:
+        """Note what somebody did about an alert."""
+        self._database.execute(
+            "INSERT INTO deeds (alert, time, by, did, said) VALUES (?, ?, ?, ?, ?)", alert, now, by, did, said
+        )
+
+    def deeds(self, alert: str) -> list[Deed]:
+        """What was done about an alert, in order."""
+        rows = self._database.execute("SELECT time, by, did, said FROM deeds WHERE alert = ? ORDER BY id", alert)
+        return [Deed(*row) for row in rows]
+
+    def ids(self, most: int) -> list[str]:
+        """Ids, of the latest alerts."""
+        return [one for (one,) in self._database.execute("SELECT id FROM alerts ORDER BY opened DESC LIMIT ?", most)]
+
     def silenced(self, key: bytes, now: int) -> Silence | None:
         """The silence in force for a key, the longest where there are several."""
         rows = self._database.execute(
@@ -132,10 +192,13 @@ class Alerts:
         return {(rule, severity, state): number for rule, severity, state, number in rows}
 
     def forget(self, before: int) -> None:
-        """Let go of alerts that closed before then, and of what was told of them."""
-        self._database.execute(
-            "DELETE FROM outbox WHERE alert IN (SELECT id FROM alerts WHERE state = 'closed' AND closed < ?)", before
-        )
+        """Let go of alerts that closed before then, of what was told and done about them, and of old silences."""
+        for table in ("outbox", "deeds"):
+            self._database.execute(
+                f"DELETE FROM {table} WHERE alert IN (SELECT id FROM alerts WHERE state = 'closed' AND closed < ?)",  # noqa: S608
+                before,
+            )
+        self._database.execute("DELETE FROM silences WHERE until < ?", before)
         self._database.execute("DELETE FROM alerts WHERE state = 'closed' AND closed < ?", before)
 
     def _select(self, where: str, *values: Any) -> list[Kept]:

@@ -48,8 +48,8 @@ class Database:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # SQLite's own files take the mode of the database.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        elif not self.path.is_file():
-            raise StoreError(f"{self.path}: no store here; `vedette watch` makes it")
+        else:
+            _look(self.path)
         try:
             self._connection = apsw.Connection(str(self.path))
             self._connection.set_busy_timeout(_PATIENCE_MS)
@@ -73,6 +73,10 @@ class Database:
     def changes(self) -> int:
         """How many rows the last statement changed."""
         return self._connection.changes()
+
+    def data_version(self) -> int:
+        """A number that is another one after somebody else, another process, has written."""
+        return int(self.execute("PRAGMA data_version")[0][0])
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -101,6 +105,27 @@ class Database:
             with self.transaction():
                 self._connection.execute(MIGRATIONS[number])
                 self._connection.execute(f"PRAGMA user_version = {number + 1}")
+
+
+def _look(path: Path) -> None:
+    """Raises StoreError where there is no store that may be used."""
+    try:
+        owner = path.stat().st_uid
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(f"{path}: no store here; `vedette watch` makes one, and --state says where it is") from None
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; run this as the user who runs `vedette watch`") from error
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreError(f"{path}: it belongs to {_user(owner)}: sudo -u {_user(owner)} vedette …")
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ class Progress:
     def marks(self, source: str) -> dict[str, Mark]:
         """Stream -> where it goes on."""
         rows = self._database.execute("SELECT stream, name, position, line FROM positions WHERE source = ?", source)
-        return {stream: Mark(name, _loads(position), line) for stream, name, position, line in rows}
+        return {stream: Mark(name, json.loads(position), line) for stream, name, position, line in rows}
 
     def mark(self, source: str, stream: str, mark: Mark) -> None:
         """Note where a stream goes on."""
@@ -41,7 +42,8 @@ class Progress:
             source,
             stream,
             mark.name,
-            _dumps(mark.position).decode(),
+            # Positions may hold names of files that are no text; ASCII keeps them as they are.
+            json.dumps(dict(mark.position)),
             mark.line,
         )
 

@@ -78,5 +78,15 @@ CREATE TABLE snapshots (
 CREATE TABLE silence_days (source TEXT, day INTEGER, longest REAL NOT NULL, PRIMARY KEY (source, day)) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST,)
+_SECOND = """
+-- What people did about alerts. `did`: acked, silenced, unsilenced, closed.
+CREATE TABLE deeds (
+    id INTEGER PRIMARY KEY, alert TEXT NOT NULL, time INTEGER NOT NULL, by TEXT NOT NULL, did TEXT NOT NULL,
+    said TEXT NOT NULL
+);
+CREATE INDEX deeds_alert ON deeds (alert);
+CREATE INDEX silences_key ON silences (key);
+"""
+
+MIGRATIONS = (_FIRST, _SECOND)
 """Step n leads from version n to n + 1; never changed once released, only added to."""

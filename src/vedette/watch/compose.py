@@ -55,18 +55,18 @@ class Composer:
         )
 
     def _labels(self, kept: Kept, severity: str) -> Mapping[str, str]:
-        alert = kept.alert
-        labels = {
-            "alertname": alert_name(alert),
-            "severity": severity,
-            "rule_id": alert.rule,
-            "source": alert.source,
-            # Distinct episodes must be distinct alerts there, and the group's values are the attacker's to choose.
-            "entity": kept.key.hex()[:12],
-        }
-        if self._cluster:
-            labels["cluster"] = self._cluster
-        return labels
+        return {**identity(kept, self._cluster), "severity": severity, "source": kept.alert.source}
+
+
+def identity(kept: Kept, cluster: str) -> dict[str, str]:
+    """The labels that all episodes of an alert's group have, and no other alert: what a silence matches."""
+    labels = {
+        "alertname": alert_name(kept.alert),
+        "rule_id": kept.alert.rule,
+        # Distinct episodes must be distinct alerts there, and the group's values are the attacker's to choose.
+        "entity": kept.key.hex()[:12],
+    }
+    return {**labels, "cluster": cluster} if cluster else labels
 
 
 def alert_name(alert: Alert) -> str:

@@ -51,10 +51,12 @@ class Stream:
 
     def take(self, piece: Piece) -> list[Placed]:
         """Read a piece; gives what its records say."""
-        if piece.name != self._name:
+        # A file's name may be bytes that are no text; nobody could keep or be told of it as it is.
+        name = piece.name.encode("utf-8", "backslashreplace").decode()
+        if name != self._name:
             if self._name and self._segmented:
                 self._base = -self._run.reader.lines_read
-            self._name = piece.name
+            self._name = name
         run = self._run
         if piece.data:
             run.counts.bytes += len(piece.data)

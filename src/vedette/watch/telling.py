@@ -6,11 +6,13 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from vedette.alert import Alert
 from vedette.notification import Occasion
-from vedette.store.alerts import OWN, Kept
-from vedette.store.store import Store
+from vedette.store.alerts import OWN, Alerts, Kept
+from vedette.store.database import Database
+from vedette.store.outbox import Outbox
 
 _SECOND = 1_000_000_000
 STORM_ALERTS = 30
@@ -37,11 +39,21 @@ class Manner:
     hold: int = 0
 
 
+class Tables(Protocol):
+    """What of a store is written here: the daemon's own, or a visitor's."""
+
+    database: Database
+    alerts: Alerts
+    outbox: Outbox
+
+
 class Telling:
     """Writes the outbox, within the loop's transaction."""
 
-    def __init__(self, store: Store, routes: Sequence[Route], manners: Mapping[str, Manner]) -> None:
+    def __init__(self, store: Tables, routes: Sequence[Route], manners: Mapping[str, Manner]) -> None:
         self._store = store
+        self._written = -1
+        """The database's version when this was last asked: `vedette alerts` may close what is known as open."""
         self.routes = tuple(routes)
         self.manners = dict(manners)
         self._known: set[str] = set()
@@ -54,6 +66,10 @@ class Telling:
     def changed(self, alerts: Mapping[str, Alert], now: int) -> None:
         """These were opened or counted up."""
         self._told.clear()
+        written = self._store.database.data_version()
+        if written != self._written:
+            self._written = written
+            self._known.clear()
         for name, alert in alerts.items():
             if name not in self._known:
                 if len(self._known) > _REMEMBERED:
@@ -73,8 +89,12 @@ class Telling:
         self._store.outbox.remove(name, _CLOSED)
         rows = self._store.outbox.of_alert(name)
         if rows or kept.untold:
-            for sink in {row.sink for row in rows if row.occasion == _OPENED and self._resends(row.sink)}:
-                self._store.outbox.put(name, sink, _OPENED, now, now)
+            ended = {row.sink: row.told for row in rows if row.occasion == _CLOSED}
+            for row in rows:
+                # Who was told that it is over would take it for over.
+                over = row.told < ended.get(row.sink, 0)
+                if row.occasion == _OPENED and (over or self._resends(row.sink)):
+                    self._store.outbox.put(name, row.sink, _OPENED, now, now)
             return
         reason = self._held_back(kept, now)
         if reason:

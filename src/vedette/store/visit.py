@@ -1,0 +1,26 @@
+"""Visit: the database of a store whose daemon may be running; what people ask and do beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vedette.store.alerts import Alerts
+from vedette.store.database import Database
+from vedette.store.outbox import Outbox
+from vedette.store.progress import Progress
+
+
+class Visit:
+    """The tables, without the lock that keeps a second daemon out."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the store that is in `folder`. Raises StoreError where there is none, or not for this user."""
+        self.folder = folder
+        self.database = Database(folder, create=False)
+        self.alerts = Alerts(self.database)
+        self.outbox = Outbox(self.database)
+        self.progress = Progress(self.database)
+
+    def close(self) -> None:
+        """Let go of the file; what was committed stands."""
+        self.database.close()
