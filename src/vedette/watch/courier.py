@@ -169,12 +169,16 @@ class Courier(threading.Thread):
                     self._refuse(entry, str(error))
             return True
         self._failures += 1
-        self._pause = max(error.retry_after, min(2.0 ** (self._failures - 1), _LONGEST_WAIT))
+        pause = min(2.0 ** (self._failures - 1), _LONGEST_WAIT)
         with self._store.database.transaction():
             for entry in entries:
                 self._store.outbox.failed(entry.id, str(error), perhaps=error.perhaps)
             state = self._state(error, now)
             self._store.outbox.set_state(state)
+            if state.state != "dead":
+                # The try that shows it to be dead must not be a long pause away.
+                pause = min(pause, max(1.0, (state.since + _PATIENCE - now) / _SECOND))
+            self._pause = max(error.retry_after, pause)
             if state.state == "dead":
                 for name in self._successors():
                     if self._store.outbox.take_over(self.sink.name, name, now, f"{self.sink.name} is dead: {error}"):

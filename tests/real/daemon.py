@@ -1,0 +1,127 @@
+"""`vedette watch` as a process of its own, as an operator runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.scans import ROOT
+from vedette.clients.base import Http, NoAnswer
+
+DEADLINE = 30.0
+"""Seconds that anything may take on a busy machine."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody had a moment ago."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class Daemon:
+    """One instance. Its settings are `settings` and a `watch` part with its state folder and status address."""
+
+    def __init__(self, folder: Path, settings: str, *, paths: Sequence[Path] = ()) -> None:
+        """Everything of its own lies in `folder`; `paths` are followed besides the settings' sources."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.config = folder / "vedette.yaml"
+        self.state = folder / "state"
+        self.address = f"127.0.0.1:{free_port()}"
+        self._paths = [str(path) for path in paths]
+        self._http = Http(timeout=5)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.write(settings)
+
+    def write(self, settings: str) -> None:
+        """Change the settings' file; SIGHUP has it taken up."""
+        self.config.write_text(f"{settings}\nwatch:\n  listen: {self.address}\n  hold: 1s\n", "utf-8")
+
+    def start(self) -> None:
+        """Start it, and wait until it has turned once."""
+        with (self.folder / "stderr").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "vedette", "watch", "--output", "none"),
+                    *("--config", str(self.config), "--state", str(self.state), *self._paths),
+                ],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(self.folder)},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        end = time.monotonic() + DEADLINE
+        while self.status("/livez")[0] != 200:
+            assert self._process.poll() is None, self.said()
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.02)
+
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """Ask it to end; gives how many seconds that took. It ends with 0."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(number)
+        code = self._process.wait(DEADLINE)
+        self._process = None
+        assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL), self.said()
+        return time.monotonic() - began
+
+    def reload(self) -> None:
+        """Have it take up its settings."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def close(self) -> None:
+        """End it in any case."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._http.close()
+
+    def said(self) -> str:
+        """All that it has written to standard error."""
+        return (self.folder / "stderr").read_text("utf-8", "replace")
+
+    def status(self, path: str) -> tuple[int, str]:
+        """Status and text of an answer of its status address; 0 where there is none."""
+        try:
+            answer = self._http.request("GET", f"http://{self.address}{path}")
+        except NoAnswer:
+            return 0, ""
+        return answer.status, answer.body.decode()
+
+    def metrics(self) -> dict[str, list[tuple[Mapping[str, str], float]]]:
+        """Sample name -> labels and value, as Prometheus would read them."""
+        status, text = self.status("/metrics")
+        assert status == 200, text
+        found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                found.setdefault(sample.name, []).append((sample.labels, sample.value))
+        return found
+
+    def total(self, name: str) -> float:
+        """The sum of a metric's samples."""
+        return sum(value for _, value in self.metrics().get(name, []))
+
+
+@contextmanager
+def daemon(folder: Path, settings: str, *, paths: Sequence[Path] = ()) -> Iterator[Daemon]:
+    """A started instance for the length of a `with`."""
+    one = Daemon(folder, settings, paths=paths)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.close()
