@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,16 +102,18 @@ class Store:
             # What was never read has no position.
             yield Shelf(folder, min((_segment(mark.position) or "" for mark in marks), default=""))
 
-    def observed(self, data: bytes) -> None:
-        """Note what lines of observations say was seen, for the next look to be compared with."""
+    def observed(self, data: bytes, compared: Collection[str]) -> None:
+        """Note what lines of observations say was seen, for the next look to be compared with, and every state of what
+        can be restored from it."""
         for line in data.splitlines():
             try:
                 seen = _decode(line)
             except msgspec.DecodeError:
                 continue
-            self.progress.observe(
-                seen.observation, seen.subject, seen.time, seen.value, snapshot=seen.observation in _SNAPSHOTS
-            )
+            if seen.observation in compared or seen.observation in _SNAPSHOTS:
+                self.progress.observe(
+                    seen.observation, seen.subject, seen.time, seen.value, snapshot=seen.observation in _SNAPSHOTS
+                )
 
     def set_aside(self) -> bool:
         """Have the ballast in place; False where there is no room for it."""
