@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 Position = Mapping[str, object]
 """JSON values; only the source that made them knows what they mean."""
@@ -64,6 +65,21 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Stop receiving, let go of descriptors and processes; positions stay with who committed them."""
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """A source that is sent to; what it has besides. Copies, since the start."""
+
+    name: str
+
+    @property
+    def received(self) -> Counter[str]:
+        """What was taken, by unit: batches, events."""
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Requests that were not taken, by reason."""
 
 
 class Spool(Protocol):

@@ -17,7 +17,7 @@ from vedette.notification import Notification, Occasion
 from vedette.sinks.base import NotDelivered, Partly, Sink
 from vedette.store.alerts import Kept
 from vedette.store.database import StoreError
-from vedette.store.outbox import Entry, SinkState
+from vedette.store.outbox import DROPPED, SILENCED, Entry, SinkState
 from vedette.store.store import Store
 from vedette.watch.compose import Composer
 from vedette.watch.pulse import Pulse
@@ -119,6 +119,10 @@ class Courier(threading.Thread):
         notifications: list[Notification] = []
         for entry in self._store.outbox.due(self.sink.name, now, self.sink.batch):
             kept = self._store.alerts.get(entry.alert)
+            silence = self._store.alerts.silenced(kept.key, now) if kept is not None else None
+            if silence is not None:
+                self._store.outbox.postpone(entry.id, silence.until, str(silence))
+                continue
             reason = self._needless(kept, entry)
             if kept is None or reason:
                 self._store.outbox.drop(entry.id, reason)
@@ -131,12 +135,15 @@ class Courier(threading.Thread):
     def _needless(self, kept: Kept | None, entry: Entry) -> str:
         if kept is None:
             return "the alert is gone"
-        silence = self._store.alerts.silenced(kept.key, self._now())
-        if silence is not None:
-            return f"silenced by {silence.by}: {silence.reason}"
-        if entry.occasion == Occasion.CLOSED.value and kept.state == "open":
+        if entry.occasion == Occasion.OPENED.value:
+            silenced = entry.reason.startswith(SILENCED) and not entry.told and kept.state == "closed"
+            return f"{entry.reason}; over before the silence was" if silenced else ""
+        if kept.state == "open":
             return "it is open again"
-        return ""
+        rows = self._store.outbox.of_alert(entry.alert)
+        opening = next((row for row in rows if (row.sink, row.occasion) == (entry.sink, Occasion.OPENED.value)), None)
+        unheard = opening is not None and opening.state == DROPPED and not opening.told
+        return "nor was its beginning" if unheard else ""
 
     def _shown(self, notification: Notification, entry: Entry) -> Notification:
         """An alert is told as open until it has been held long enough, then as ended."""
@@ -153,7 +160,9 @@ class Courier(threading.Thread):
             for entry in entries:
                 opened = entry.occasion == Occasion.OPENED.value
                 self._store.outbox.told(entry.id, now, receipt, again if opened else 0)
-                if not opened:
+                kept = self._store.alerts.get(entry.alert)
+                # It may have gone on while its end was told; then it is to be told once more.
+                if not opened and (kept is None or kept.state == "closed"):
                     self._store.outbox.settle(entry.alert, self.sink.name, Occasion.OPENED.value)
             state = self._store.outbox.state(self.sink.name)
             if state.state != "ok":

@@ -61,8 +61,8 @@ class Findings:
     def look(self) -> None:
         """Open what is found and was not, close what was and is no longer."""
         now = self.now()
-        found = {_id(one): one for one in self._all(now)}
         with self.store.database.transaction():
+            found = {_id(one): one for one in self._all(now)}
             known = {kept.key: kept for kept in self.store.alerts.open_findings()}
             opened = {}
             for key, finding in found.items():

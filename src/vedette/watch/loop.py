@@ -22,7 +22,7 @@ import msgspec
 from vedette.engine.live import Live, Placed, Step
 from vedette.scan import Scanner
 from vedette.sources.base import Piece, Position, Source
-from vedette.store.database import Full, StoreError
+from vedette.store.database import Busy, Full, StoreError
 from vedette.store.progress import Mark
 from vedette.store.segments import Segments
 from vedette.store.store import Store
@@ -40,7 +40,7 @@ _LONGEST_TURN = 0.25
 """Seconds after which a turn commits what it has."""
 _SECOND = 1_000_000_000
 _DAY = 86_400 * _SECOND
-_UPKEEP = 60 * _SECOND
+_FORGET = 60 * _SECOND
 _PRUNE = 3600 * _SECOND
 _log = logging.getLogger("vedette.loop")
 
@@ -92,6 +92,11 @@ class Loop:
         self._streams: dict[tuple[str, str], Stream] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
         self._upkeep = 0
+        self._forgot = self._now()
+        self._gone: list[tuple[str, str]] = []
+        """Source and stream of positions that need not be kept."""
+        self.read = 0
+        """Bytes of the last turn."""
         self._pruned = 0
         self._last_bytes: dict[str, int] = {}
         self._resume()
@@ -122,14 +127,15 @@ class Loop:
             store.acts.postpone(now + 30 * _SECOND)
 
     def turn(self) -> bool:
-        """Read, judge and commit once; True where something was read, so that there may be more."""
+        """Read, judge and commit once; True where there is more to read."""
         turn = _Turn()
         more = self._read(turn)
         now = self._now()
         self._pulse.alive(now)
         if turn.bytes or turn.marks or self._due(now):
             self._commit(turn, now, idle=not more)
-        return turn.bytes > 0
+        self.read = turn.bytes
+        return more
 
     def _read(self, turn: _Turn) -> bool:
         """Poll every source until all have nothing or the turn is full; True where it is full."""
@@ -193,17 +199,17 @@ class Loop:
                     self._telling.changed(step.alerts, now)
                     if idle:
                         self._telling.close_quiet(now)
-                    if now - self._upkeep >= _UPKEEP:
+                    if now - self._forgot >= _FORGET:
                         self._forget(now)
                 break
-            except Full as error:
+            except (Full, Busy) as error:
                 # What is at hand may hold half of the step.
                 self._live.reload(now)
                 self._telling.reload()
                 self._pulse.stuck(str(error))
-                # It waits for room; nobody would gain by a restart.
+                # It waits for room, or for whoever holds the store; nobody would gain by a restart.
                 self._pulse.alive(self._now())
-                if not self._store.make_room():
+                if isinstance(error, Busy) or not self._store.make_room():
                     self._pulse.rest(1.0)
                     if self._pulse.leaving:
                         raise
@@ -258,6 +264,8 @@ class Loop:
         for source, marks in turn.marks.items():
             for stream, mark in marks.items():
                 progress.mark(source, stream, mark)
+        for source, stream in self._gone:
+            progress.unmark(source, stream)
         for source, counts in turn.counts.items():
             progress.count(source, counts)
             if counts["records"]:
@@ -274,11 +282,12 @@ class Loop:
 
     def _after(self, turn: _Turn, step: Step, now: int) -> None:
         """What follows from a commit."""
+        self._gone = []
         for source in self.sources:
             marks = turn.marks.get(source.name, {})
             self._marks[source.name].update(marks)
             for stream in source.committed({stream: mark.position for stream, mark in marks.items()}):
-                self._store.progress.unmark(source.name, stream)
+                self._gone.append((source.name, stream))
                 self._marks[source.name].pop(stream, None)
         latest = {name: max(one.latest() for one in streams.values()) for name, streams in turn.read.items()}
         self._pulse.record(latest, {name: counts["records"] for name, counts in turn.counts.items()}, now)
@@ -287,6 +296,7 @@ class Loop:
 
     def _forget(self, now: int) -> None:
         """Let go of what can matter no more. An act is known for a day, a webhook repeats a batch for two minutes."""
+        self._forgot = now
         self._store.acts.forget(now - _DAY)
         if now - self._pruned >= _PRUNE:
             self._pruned = now

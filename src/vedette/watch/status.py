@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vedette import __version__
 from vedette.rule import Severity
 from vedette.serving.message import Reply, Request
-from vedette.sources.base import Source
+from vedette.sources.base import Receiver, Source
 from vedette.store.store import Store
 from vedette.watch.pulse import Pulse
 
@@ -133,6 +133,21 @@ class Status:
             behind.add_metric([one.name], one.behind())
         yield latest
         yield behind
+        yield from self._requests()
+
+    def _requests(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily
+
+        taken = CounterMetricFamily("vedette_requests", "What a receiver took, by unit.", labels=["source", "unit"])
+        refused = CounterMetricFamily("vedette_requests_refused", "Requests refused.", labels=["source", "reason"])
+        for one in self.sources:
+            if isinstance(one, Receiver):
+                for unit, number in one.received.items():
+                    taken.add_metric([one.name, unit], number)
+                for reason, number in one.refused.items():
+                    refused.add_metric([one.name, reason], number)
+        yield taken
+        yield refused
 
     def _alerts(self) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily

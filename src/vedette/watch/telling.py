@@ -100,15 +100,15 @@ class Telling:
         if reason:
             self._store.alerts.untold(name, reason)
             return
+        # One that outlives the silence is told then.
+        silence = self._store.alerts.silenced(kept.key, now)
+        due, why = (silence.until, str(silence)) if silence is not None else (now, "")
         for sink in self.sinks_for(alert.severity):
-            self._store.outbox.put(name, sink, _OPENED, now, now)
+            self._store.outbox.put(name, sink, _OPENED, now, due, why)
 
     def _held_back(self, kept: Kept, now: int) -> str:
         """Why nobody is told, or nothing."""
         alert = kept.alert
-        silence = self._store.alerts.silenced(kept.key, now)
-        if silence is not None:
-            return f"silenced by {silence.by}: {silence.reason}"
         if not self.sinks_for(alert.severity):
             return "no route leads to a sink"
         if alert.source == OWN:

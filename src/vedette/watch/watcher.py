@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from vedette.observers.base import Observer
 from vedette.serving.server import Server
+from vedette.store.database import StoreError
 from vedette.watch.courier import Courier
 from vedette.watch.findings import Findings
 from vedette.watch.heartbeat import Heartbeat
@@ -20,6 +21,8 @@ from vedette.watch.pulse import Pulse
 _log = logging.getLogger("vedette.watch")
 _IDLE = 0.1
 """Seconds between two looks at sources that had nothing."""
+_GATHER = 0.03
+"""Seconds in which lines that come singly gather, so that one commit serves several."""
 _LOOK = 5.0
 """Seconds between two looks for findings."""
 _DRAIN = 8.0
@@ -55,20 +58,27 @@ class Watcher:
             while not self.pulse.leaving:
                 more = self.loop.turn()
                 self.on_turn()
-                if not more and not looking:
+                if not looking and (self.observing is None or not self.observing.behind()):
                     # What was observed before is known now, so the next look is compared with the last.
                     looking = True
                     self._look_on()
                 if time.monotonic() - self._looked >= _LOOK:
-                    self._looked = time.monotonic()
-                    self.findings.look()
+                    self._look_at_ourselves()
+                if until_read and not self.loop.read:
+                    self.loop.settle()
+                    return
                 if not more:
-                    if until_read:
-                        self.loop.settle()
-                        return
-                    self.pulse.rest(_IDLE)
+                    self.pulse.rest(_GATHER if self.loop.read else _IDLE)
         finally:
             self._end()
+
+    def _look_at_ourselves(self) -> None:
+        self._looked = time.monotonic()
+        try:
+            self.findings.look()
+        except StoreError as error:
+            # The loop says so too, and waits for better.
+            _log.warning("findings cannot be kept", extra={"reason": str(error)})
 
     def _look_on(self) -> None:
         if self.observing is not None:
