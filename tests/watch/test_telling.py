@@ -10,7 +10,8 @@ from tests.watch.small import ALL, SECOND, Obedient, Office, an_alert, store_in
 from vedette.rule import Severity
 from vedette.store.database import Full
 from vedette.store.store import Store
-from vedette.watch.telling import STORM_ALERTS, Route, Telling
+from vedette.store.visit import Visit
+from vedette.watch.telling import STORM_ALERTS, Manner, Route, Telling
 
 
 def test_an_alert_is_told_once_when_it_opens_and_once_when_it_closes(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_an_episode_that_goes_on_after_it_closed_is_not_told_as_new(tmp_path: Pa
 
 
 def test_a_silence_holds_back_what_is_not_told_yet(tmp_path: Path) -> None:
-    """Also the next episodes of the same group, until it ends; the reason names who asked for it."""
+    """Until it ends: who asked for it stands as the reason, and what is still open then is told."""
     sink = Obedient("slack")
     with store_in(tmp_path) as store:
         office = Office(store, sink)
@@ -92,11 +93,58 @@ def test_a_silence_holds_back_what_is_not_told_yet(tmp_path: Path) -> None:
         assert kept is not None
         store.alerts.silence(kept, office.now + 3600 * SECOND, "me", "known", office.now)
         office.deliver()
-        assert [(row.state, row.reason) for row in store.outbox.of_alert("a")] == [("dropped", "silenced by me: known")]
+        assert [(row.state, row.reason) for row in store.outbox.of_alert("a")] == [("waiting", "silenced by me: known")]
+        assert store.outbox.waiting() == {}
         office.now += 3601 * SECOND
         office.open(an_alert("b"))
         office.deliver()
-    assert sink.told == ["b/opened"]
+    assert sink.told == ["a/opened", "b/opened"]
+
+
+def test_what_is_over_before_its_silence_is_never_told(tmp_path: Path) -> None:
+    """Neither its beginning nor its end, and both say why."""
+    sink = Obedient("slack")
+    with store_in(tmp_path) as store:
+        office = Office(store, sink)
+        office.open(an_alert("a"))
+        kept = store.alerts.get("a")
+        assert kept is not None
+        store.alerts.silence(kept, office.now + 3600 * SECOND, "me", "known", office.now)
+        office.deliver()
+        office.close_quiet(61)
+        office.deliver()
+        office.now += 3601 * SECOND
+        office.deliver()
+        rows = [(row.occasion, row.state, row.reason) for row in store.outbox.of_alert("a")]
+    assert sink.told == []
+    assert rows == [
+        ("opened", "dropped", "silenced by me: known; over before the silence was"),
+        ("closed", "dropped", "nor was its beginning"),
+    ]
+
+
+def test_an_end_that_another_process_made_is_not_the_last_word(tmp_path: Path) -> None:
+    """`vedette alerts close` while the daemon runs: the end is told, and, when it goes on, the alert again."""
+    sink = Obedient("slack")
+    with store_in(tmp_path) as store:
+        office = Office(store, sink)
+        office.open(an_alert("a"))
+        office.deliver()
+        visit = Visit(tmp_path)
+        kept = visit.alerts.get("a")
+        assert kept is not None
+        with visit.database.transaction():
+            Telling(visit, (), {"slack": Manner()}).close(kept, office.now, "me: drill")
+        visit.close()
+        office.now += SECOND
+        office.deliver()
+        assert sink.told == ["a/opened", "a/closed"]
+        office.now += SECOND
+        office.open(an_alert("a", count=2))
+        office.deliver()
+        office.open(an_alert("a", count=3))
+        office.deliver()
+    assert sink.told == ["a/opened", "a/closed", "a/opened"]
 
 
 def test_what_was_not_committed_is_planned_again(tmp_path: Path) -> None:

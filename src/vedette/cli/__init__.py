@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "scan": "find every alert in log files",
     "watch": "follow logs, keep alerts, tell people",
+    "alerts": "list, show, acknowledge, silence and close what watch found",
     "rules": "list, show, test, lint and begin rules",
     "explain": "say clause by clause why a rule met an event, or did not",
     "init": "write a commented vedette.yaml from observed logs",

@@ -10,6 +10,7 @@ import msgspec
 
 from vedette.alert import Alert
 from vedette.store.database import Database
+from vedette.store.outbox import SILENCED
 
 _decode = msgspec.msgpack.Decoder(Alert).decode
 _SECOND = 1_000_000_000
@@ -49,6 +50,10 @@ class Silence:
     until: int
     by: str
     reason: str
+
+    def __str__(self) -> str:
+        """Why somebody is not told."""
+        return f"{SILENCED}{self.by}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from vedette.store.database import Database
 
+SILENCED = "silenced by "
+"""How the reason begins of what waits for the end of a silence."""
 WAITING, TOLD, DROPPED = "waiting", "told", "dropped"
 
 
@@ -106,6 +108,10 @@ class Outbox:
             "UPDATE outbox SET begun = CASE WHEN ? THEN begun ELSE 0 END, reason = ? WHERE id = ?", perhaps, reason, id
         )
 
+    def postpone(self, id: int, due: int, reason: str) -> None:
+        """It is not told before `due`."""
+        self._database.execute("UPDATE outbox SET due = ?, reason = ? WHERE id = ?", due, reason, id)
+
     def drop(self, id: int, reason: str) -> None:
         """It will not be told, for this reason."""
         self._database.execute("UPDATE outbox SET state = 'dropped', begun = 0, reason = ? WHERE id = ?", reason, id)
@@ -153,10 +159,21 @@ class Outbox:
         )
         return self._database.changes()
 
+    def hasten(self, key: bytes, now: int) -> None:
+        """What a silence of this key held back is due now."""
+        self._database.execute(
+            f"UPDATE outbox SET due = ? WHERE state = 'waiting' AND due > ? AND reason LIKE '{SILENCED}%'"  # noqa: S608
+            " AND alert IN (SELECT id FROM alerts WHERE key = ?)",
+            now,
+            now,
+            key,
+        )
+
     def waiting(self) -> dict[str, tuple[int, int]]:
-        """Sink -> how many were never told yet, and since when the oldest waits."""
+        """Sink -> how many were never told yet, and since when the oldest waits; without what is silenced."""
         rows = self._database.execute(
-            "SELECT sink, count(*), min(created) FROM outbox WHERE state = 'waiting' AND told = 0 GROUP BY sink"
+            "SELECT sink, count(*), min(created) FROM outbox WHERE state = 'waiting' AND told = 0"  # noqa: S608
+            f" AND reason NOT LIKE '{SILENCED}%' GROUP BY sink"
         )
         return {sink: (number, oldest) for sink, number, oldest in rows}
 

@@ -77,9 +77,11 @@ class Courier(threading.Thread):
     def deliver(self) -> bool:
         """Tell what is due, one `send`; True where something was told or dropped."""
         now = self._now()
-        entries, notifications = self._next(now)
+        due = self._store.outbox.due(self.sink.name, now, self.sink.batch)
+        entries, notifications = self._needed(due, now)
         if not entries:
-            return False
+            # What was only put off or dropped must not hold up what stands behind it.
+            return bool(due)
         with self._store.database.transaction():
             self._store.outbox.begin([entry.id for entry in entries], now)
         try:
@@ -113,11 +115,11 @@ class Courier(threading.Thread):
         self._store.outbox.drop(entry.id, f"refused: {reason}")
         self._take_over(entry.alert, self._now(), f"{self.sink.name} refused it: {reason}")
 
-    def _next(self, now: int) -> tuple[list[Entry], list[Notification]]:
+    def _needed(self, due: list[Entry], now: int) -> tuple[list[Entry], list[Notification]]:
         """What is due, without what nobody needs to be told any more."""
         entries: list[Entry] = []
         notifications: list[Notification] = []
-        for entry in self._store.outbox.due(self.sink.name, now, self.sink.batch):
+        for entry in due:
             kept = self._store.alerts.get(entry.alert)
             silence = self._store.alerts.silenced(kept.key, now) if kept is not None else None
             if silence is not None:

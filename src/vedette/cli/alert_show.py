@@ -1,0 +1,164 @@
+"""`vedette alerts show`: everything about one alert."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from vedette import app, wiring
+from vedette.alert import Alert
+from vedette.cli import records
+from vedette.cli.alert_desk import Desk, moment, undelivered
+from vedette.cli.screen import terminal_width
+from vedette.escape import terminal
+from vedette.rule import Reaction, Severity
+from vedette.runbook import filled
+from vedette.store.alerts import OWN, Kept
+from vedette.store.outbox import Entry
+from vedette.watch.compose import Words
+
+_INDENT = 14
+_WHOLE = frozenset({"first step", "query", "runbook", "where"})
+"""What is copied into a shell or a browser stays on one line."""
+_KIND = {Reaction.ATTEMPT.value: "attempt: ", Reaction.CANNOT_TELL.value: "cannot tell: "}
+
+
+def show(desk: Desk, args: argparse.Namespace) -> int:
+    """Print one alert, or its runbook. Raises app.Wrong, StoreError."""
+    kept = desk.named(args.id)
+    if args.runbook:
+        print(_runbook(desk, kept.alert), end="")
+        return 0
+    words = _words(desk, kept.alert)
+    if args.output == "json":
+        sys.stdout.buffer.write(records.encoded(_record(desk, kept, words)) + b"\n")
+        return 0
+    width = terminal_width(sys.stdout)
+    for name, text in _lines(desk, kept, words):
+        print(_wrapped(name, text, width))
+    return 0
+
+
+def _runbook(desk: Desk, alert: Alert) -> str:
+    if alert.source == OWN:
+        raise app.Wrong([f"{alert.rule} is a finding of vedette's own and has no runbook; what to do: {alert.why}"])
+    runbook = desk.runbook(alert.rule)
+    if runbook is None:
+        raise app.Wrong([f"the pack has no rule {alert.rule}: vedette rules show --rules FILE --runbook"])
+    return filled(runbook.read_text("utf-8"), records.alert_record(alert, ""))
+
+
+def _words(desk: Desk, alert: Alert) -> Words:
+    """What its runbook says of it."""
+    from vedette.rule import Rule
+
+    rules: tuple[Rule, ...] = ()
+    if alert.source != OWN and desk.runbook(alert.rule) is not None:
+        # What is wrong with another rule is no matter here.
+        rules = tuple(one for one in app.load_rules(desk.settings).rules if one.name == alert.rule)
+    return wiring.describer(desk.settings, rules)(alert)
+
+
+def _record(desk: Desk, kept: Kept, words: Words) -> dict[str, Any]:
+    own = kept.alert.source == OWN
+    now = desk.now()
+    in_force = [one for one in desk.visit.alerts.silences(now) if one.key == kept.key]
+    return {
+        **desk.record(kept),
+        "description": kept.alert.title if own else words.description,
+        "first_step": words.first_step,
+        "query": words.query,
+        "silences": [{"until": moment(one.until), "by": one.by, "reason": one.reason} for one in in_force],
+        "deeds": [
+            {"time": moment(one.time), "by": one.by, "did": one.did, "said": one.said}
+            for one in desk.visit.alerts.deeds(kept.alert.id)
+        ],
+    }
+
+
+def _lines(desk: Desk, kept: Kept, words: Words) -> Iterator[tuple[str, str]]:
+    """Name and text of each line, escaped."""
+    alert = kept.alert
+    own = alert.source == OWN
+    kind = "" if own else _KIND.get(alert.reaction, "")
+    yield str(Severity(alert.severity)), f"{terminal(alert.rule)}  {terminal(kind + alert.title)}"
+    yield "id", alert.id
+    yield "state", _state(desk, kept)
+    times = "1 act" if alert.count == 1 else f"{alert.count:,} acts"
+    if own:
+        yield "about", terminal(alert.object)
+        yield "to do", terminal(alert.why)
+    else:
+        yield "acts", f"{times}, {moment(alert.first_seen)} to {moment(alert.last_seen)}; {alert.outcome}"
+        for name, text in (
+            ("actor", alert.actor or "(nobody named)"),
+            ("address", alert.address),
+            ("via", alert.via),
+            ("object", alert.object),
+            ("why", alert.why),
+            ("where", f"{alert.file}:{alert.line}" if alert.file else ""),
+            ("first act", alert.act),
+            ("last act", alert.last_act if alert.last_act != alert.act else ""),
+            ("met", ", ".join(alert.detections)),
+        ):
+            if text:
+                yield name, terminal(text)
+        # The runbook's words were escaped when they were filled in.
+        for name, text in (("meaning", words.description), ("first step", words.first_step), ("query", words.query)):
+            if text and text != alert.why:
+                yield name, terminal(text)
+        yield "runbook", terminal(desk.runbook_url(alert.rule)) or "none in the pack"
+        yield "", f"vedette alerts show {desk.short(kept)} --runbook"
+    if kept.untold:
+        yield "told", f"nobody: {terminal(kept.untold)}"
+    now = desk.now()
+    for row in desk.visit.outbox.of_alert(alert.id):
+        yield "told", _delivery(row, now)
+    for one in desk.visit.alerts.silences(now):
+        if one.key == kept.key:
+            yield "silenced", f"until {moment(one.until)} by {terminal(one.by)}: {terminal(one.reason)}"
+    for deed in desk.visit.alerts.deeds(alert.id):
+        said = f": {terminal(deed.said)}" if deed.said else ""
+        yield deed.did, f"{moment(deed.time)} by {terminal(deed.by)}{said}"
+
+
+def _state(desk: Desk, kept: Kept) -> str:
+    text = f"{desk.word(kept)}, opened {moment(kept.opened)}"
+    if kept.acked:
+        text += f", acknowledged {moment(kept.acked)} by {terminal(kept.acked_by)}"
+    if kept.closed:
+        text += f", closed {moment(kept.closed)} ({terminal(kept.closed_by) or 'it fell quiet'})"
+    return text
+
+
+def _delivery(row: Entry, now: int) -> str:
+    """What became of telling one sink of one occasion."""
+    what = f"{terminal(row.sink)}, {row.occasion}: "
+    missed = undelivered(row, now)
+    if missed:
+        return what + missed
+    if not row.told:
+        return f"{what}due {moment(row.due)}"
+    told = f"{what}{moment(row.told)}, {'with a receipt' if row.receipt else 'no receipt'}"
+    if row.state == "waiting":
+        told += f"; again {moment(row.due)}" if row.due > now else f"; again since {moment(row.due)}"
+        told += f": {terminal(row.reason)}" if row.reason else ""
+    return told
+
+
+def _wrapped(name: str, text: str, width: int) -> str:
+    if name in _WHOLE:
+        return f"{name:<{_INDENT}}{text}"
+    return "\n".join(
+        textwrap.wrap(
+            text,
+            width,
+            initial_indent=f"{name:<{_INDENT}}",
+            subsequent_indent=" " * _INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
