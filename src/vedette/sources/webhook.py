@@ -162,7 +162,7 @@ class Webhook:
     def close(self) -> None:
         """Answer what is at hand, then stop listening. The spool is its owner's to close."""
         if self._server:
-            self._server.close()
+            self._server.close(grace=2.0)
 
     def _start(self) -> None:
         if time.monotonic() < self._next_start:

@@ -25,7 +25,7 @@ _GATHER = 0.03
 """Seconds in which lines that come singly gather, so that one commit serves several."""
 _LOOK = 5.0
 """Seconds between two looks for findings."""
-_DRAIN = 8.0
+_DRAIN = 5.0
 """Seconds for what waits to be told before the end."""
 
 
@@ -102,7 +102,7 @@ class Watcher:
         self.pulse.stop()
         self.findings.telling.wake()
         for server in self.servers:
-            server.close()
+            server.close(grace=1.0)
         for thread in self._threads:
             thread.join(max(0.1, end - time.monotonic()))
         for courier in self.couriers:
