@@ -138,6 +138,34 @@ def test_more_lines_of_one_time_than_loki_gives(server: LokiServer) -> None:
         source.close()
 
 
+def test_long_lines(server: LokiServer) -> None:
+    """Answers stay so small that Loki's own parts can pass them on (4 MB by default), or it would hang; one time or
+    many."""
+    when = time.time_ns() - 60 * SECOND
+    count, length = 300, 12_000
+    for stream in "abc":
+        server.push(
+            [
+                (
+                    {"job": "long", "stream": stream},
+                    [(when + 1 + n, f"{stream}{n} " + "x" * length) for n in range(count)],
+                )
+            ]
+        )
+    for stream in "abc":
+        server.push(
+            [({"job": "long-same", "stream": stream}, [(when, f"{stream}{n} " + "x" * length) for n in range(count)])]
+        )
+    for job in ("long", "long-same"):
+        source = _source(server, f'{{job="{job}"}}')
+        lines = _lines(_read(source, 3 * count))
+        assert Counter(line.split()[0] for line in lines) == {
+            f"{stream}{n}": 1 for stream in "abc" for n in range(count)
+        }
+        assert source.troubles() == []
+        source.close()
+
+
 def test_what_cannot_be_asked_for_is_told(server: LokiServer) -> None:
     """Of more lines of one stream and time than Loki gives the first come, the trouble says so, and it goes on."""
     when = time.time_ns() - 60 * SECOND

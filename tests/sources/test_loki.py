@@ -178,19 +178,28 @@ def test_tenant_and_token(gateway: Gateway, opened: Callable[..., Loki], tmp_pat
     assert source.troubles()[0].mend == "check token_file"
 
 
-def test_an_answer_that_is_too_large_is_asked_for_in_parts(gateway: Gateway, opened: Callable[..., Loki]) -> None:
-    """Where Loki's own limit of a message is hit, it is asked for fewer lines until it goes, and all come."""
+@pytest.mark.parametrize(
+    ("first", "refusal"),
+    [(256, (500, {}, b"rpc error: trying to send message larger than max")), (8, (504, {}, b""))],
+)
+def test_an_answer_that_is_too_large_is_asked_for_in_parts(
+    gateway: Gateway, opened: Callable[..., Loki], monkeypatch: pytest.MonkeyPatch, first: int, refusal: Reply
+) -> None:
+    """Where a limit of a message is hit, whether Loki says so or gives nothing, it is asked for fewer lines until it
+    goes, and all come."""
+    monkeypatch.setattr(loki, "_FIRST_LIMIT", first)
+    monkeypatch.setattr(loki, "_LIMIT", first)
     base = time.time_ns() - 1_000_000_000
-    lines = [(base + number, f"{number}") for number in range(40)]
+    lines = [(base + number, f"{number}") for number in range(8 if first == 8 else 40)]
 
     def reply(asked: Asked) -> Reply:
         if int(asked["limit"]) > 7:
-            return 500, {}, b"rpc error: code = ResourceExhausted desc = trying to send message larger than max"
+            return refusal
         start, end = int(asked["start"]), int(asked["end"])
         return answer(*[line for line in lines if start <= line[0] < end][: int(asked["limit"])])
 
     gateway.reply = reply
-    pieces = _until(opened(), lambda pieces: sum(piece.data.count(b"\n") for piece in pieces) >= 40)
+    pieces = _until(opened(), lambda pieces: sum(piece.data.count(b"\n") for piece in pieces) >= len(lines))
     assert b"".join(piece.data for piece in pieces).split() == [line.encode() for _, line in lines]
 
 

@@ -24,7 +24,11 @@ STREAM = "loki"
 
 _SECOND = 1_000_000_000
 _LIMIT = 5000
-"""Lines asked for at once; what Loki allows where nobody set it otherwise."""
+"""Lines asked for at once, at most; what Loki allows where nobody set it otherwise."""
+_FIRST_LIMIT = 256
+_ANSWER = 2 << 20
+"""Bytes of lines that are asked for at once, by what lines were like. An answer over 4 MB never leaves a Loki of
+default settings (its querier may not send it to its frontend), and the question hangs until its timeout."""
 _MOST = 80_000
 """Lines asked for at once where more share one time, if Loki allows it."""
 _DAY = 86400 * _SECOND
@@ -185,7 +189,10 @@ class _Pages:
         """What could not be asked for, once it happened; whoever tells it empties it."""
         self._query = query
         self._most = _MOST
-        self._limit = _LIMIT
+        """As far as Loki allows it."""
+        self._limit = min(_FIRST_LIMIT, _LIMIT)
+        self._cap = _MOST
+        """For one stream and time; less where more was tried and never came."""
         self._span = _DAY
         self._empty_to = 0
         """Up to here nothing is left; told by answers that were not full."""
@@ -206,19 +213,25 @@ class _Pages:
                 self._span //= 2
 
     def _next(self, cursor: _Cursor, start: int, until: int, end: int) -> tuple[_Cursor, list[_Fresh], bool]:
-        page = self._asked(self._query, start, until, self._limit)
+        try:
+            page = self._asked(self._query, start, until, self._limit)
+        except (LokiRefused, NoAnswer) as error:
+            if _may_be_too_much(error):
+                self._limit = max(1, self._limit // 2)
+            raise
+        self._limit = min(_LIMIT, self._most, page.limit * 2, page.fitting)
         # If all lines of a full answer share the cursor's time, asking from there again would give the same.
-        while page.full and page.entries[-1].time == start and page.limit * 2 <= self._most:
-            larger = self._asked(self._query, start, until, page.limit * 2)
+        while page.full and page.entries[-1].time == start and page.limit < self._limit:
+            larger = self._asked(self._query, start, until, self._limit)
             if larger.limit <= page.limit:
                 break
             page = larger
+            self._limit = min(_LIMIT, self._most, page.limit * 2, page.fitting)
         if page.full and page.entries[-1].time == start:
-            return _Cursor(start + 1, {}), _fresh(self._by_stream(start), cursor)[0], True
+            return _Cursor(start + 1, {}), _fresh(self._by_stream(start, page), cursor)[0], True
         fresh, behind = _fresh(page.entries, cursor)
         if not page.full:
             self._empty_to = until
-        self._limit = min(_LIMIT, self._most, page.limit * 2)
         return behind, fresh, page.full or until < end
 
     def _asked(self, query: str, start: int, end: int, limit: int) -> _Page:
@@ -239,17 +252,35 @@ class _Pages:
                 else:
                     raise
 
-    def _by_stream(self, when: int) -> list[Entry]:
-        """All lines of one nanosecond, asked for stream by stream, since together they are more than Loki gives."""
+    def _by_stream(self, when: int, page: _Page) -> list[Entry]:
+        """All lines of one nanosecond, asked for stream by stream: together they are more than Loki gives, or more than
+        it can be asked for. `page`: some of them."""
         at = _selector_end(self._query)
         entries: list[Entry] = []
         found = self.client.series(self._query[: at + 1].lstrip("( \t\r\n"), when, when + 1)
         for matchers in sorted({_matchers(labels) for labels in found}):
-            page = self._asked(f"{self._query[:at]}{matchers}{self._query[at:]}", when, when + 1, self._most)
-            entries += page.entries
-            if page.full:
-                self.lost = f"more than {page.limit} lines of one stream share the time {when}; those beyond are lost"
+            query = f"{self._query[:at]}{matchers}{self._query[at:]}"
+            one = self._of_one(query, when, max(page.limit, page.fitting))
+            while one.full and one.limit < min(self._most, self._cap):
+                larger = self._of_one(query, when, one.limit * 2)
+                if larger.limit <= one.limit:
+                    break
+                one = larger
+            entries += one.entries
+            if one.full:
+                self.lost = f"more than {one.limit} lines of one stream share the time {when}; those beyond are lost"
+        self._cap = _MOST
         return entries
+
+    def _of_one(self, query: str, when: int, limit: int) -> _Page:
+        """The lines of one stream and time; what did not come is not tried again."""
+        limit = min(limit, self._most, self._cap)
+        try:
+            return self._asked(query, when, when + 1, limit)
+        except (LokiRefused, NoAnswer) as error:
+            if _may_be_too_much(error):
+                self._cap = max(1, limit // 2)
+            raise
 
 
 class _Page(NamedTuple):
@@ -260,6 +291,21 @@ class _Page(NamedTuple):
     def full(self) -> bool:
         """There may be more."""
         return len(self.entries) >= self.limit
+
+    @property
+    def fitting(self) -> int:
+        """How many lines like these make a good answer."""
+        size = sum(len(entry.line) + len(entry.labels) for entry in self.entries)
+        return max(1, _ANSWER * len(self.entries) // size) if size else self.limit
+
+
+def _may_be_too_much(error: LokiRefused | NoAnswer) -> bool:
+    """Neither a no nor out of reach: an answer that is too large for Loki, or for what stands before it, does not
+    come, and nothing says why."""
+    return error.status >= 500 if isinstance(error, LokiRefused) else str(error) in _BROKEN_OFF
+
+
+_BROKEN_OFF = ("no answer in time", "the connection broke off")
 
 
 class _TooLong(Exception):
@@ -349,7 +395,10 @@ def _selector_end(query: str) -> int:
     return len(query)
 
 
-_MEND_LOST = "let the shipper stamp lines finer, or raise max_entries_limit_per_query in Loki's limits_config"
+_MEND_LOST = (
+    "let the shipper stamp lines finer, or raise max_entries_limit_per_query in Loki's limits_config (and "
+    "grpc_server_max_recv_msg_size where lines are long)"
+)
 _MENDS: Mapping[int, str] = {
     400: "try the query with logcli or in Grafana's Explore",
     401: "check token_file",
