@@ -29,6 +29,7 @@ _FIRST_LIMIT = 256
 _ANSWER = 2 << 20
 """Bytes of lines that are asked for at once, by what lines were like. An answer over 4 MB never leaves a Loki of
 default settings (its querier may not send it to its frontend), and the question hangs until its timeout."""
+_LEAST_ANSWER = 256 << 10
 _MOST = 80_000
 """Lines asked for at once where more share one time, if Loki allows it."""
 _DAY = 86400 * _SECOND
@@ -191,6 +192,8 @@ class _Pages:
         self._most = _MOST
         """As far as Loki allows it."""
         self._limit = min(_FIRST_LIMIT, _LIMIT)
+        self._room = _ANSWER
+        """Bytes of a good answer; less where answers did not come, so that the same is not tried again and again."""
         self._cap = _MOST
         """For one stream and time; less where more was tried and never came."""
         self._span = _DAY
@@ -218,15 +221,16 @@ class _Pages:
         except (LokiRefused, NoAnswer) as error:
             if _may_be_too_much(error):
                 self._limit = max(1, self._limit // 2)
+                self._room = max(_LEAST_ANSWER, self._room // 2)
             raise
-        self._limit = min(_LIMIT, self._most, page.limit * 2, page.fitting)
+        self._limit = min(_LIMIT, self._most, page.limit * 2, page.fitting(self._room))
         # If all lines of a full answer share the cursor's time, asking from there again would give the same.
         while page.full and page.entries[-1].time == start and page.limit < self._limit:
             larger = self._asked(self._query, start, until, self._limit)
             if larger.limit <= page.limit:
                 break
             page = larger
-            self._limit = min(_LIMIT, self._most, page.limit * 2, page.fitting)
+            self._limit = min(_LIMIT, self._most, page.limit * 2, page.fitting(self._room))
         if page.full and page.entries[-1].time == start:
             return _Cursor(start + 1, {}), _fresh(self._by_stream(start, page), cursor)[0], True
         fresh, behind = _fresh(page.entries, cursor)
@@ -260,7 +264,7 @@ class _Pages:
         found = self.client.series(self._query[: at + 1].lstrip("( \t\r\n"), when, when + 1)
         for matchers in sorted({_matchers(labels) for labels in found}):
             query = f"{self._query[:at]}{matchers}{self._query[at:]}"
-            one = self._of_one(query, when, max(page.limit, page.fitting))
+            one = self._of_one(query, when, max(page.limit, page.fitting(self._room)))
             while one.full and one.limit < min(self._most, self._cap):
                 larger = self._of_one(query, when, one.limit * 2)
                 if larger.limit <= one.limit:
@@ -292,11 +296,10 @@ class _Page(NamedTuple):
         """There may be more."""
         return len(self.entries) >= self.limit
 
-    @property
-    def fitting(self) -> int:
-        """How many lines like these make a good answer."""
+    def fitting(self, room: int) -> int:
+        """How many lines like these make an answer of `room` bytes."""
         size = sum(len(entry.line) + len(entry.labels) for entry in self.entries)
-        return max(1, _ANSWER * len(self.entries) // size) if size else self.limit
+        return max(1, room * len(self.entries) // size) if size else self.limit
 
 
 def _may_be_too_much(error: LokiRefused | NoAnswer) -> bool:
