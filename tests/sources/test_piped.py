@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from vedette.sources import piped
 from vedette.sources.base import Piece, Position
 from vedette.sources.piped import STREAM, Piped
+from vedette.store.segments import Segments
 
 
 class Memory:
@@ -209,6 +213,40 @@ def test_close_does_not_wait_for_the_writer(opened: Callable[[], Pipe], spool: M
     other.source.close()
     assert time.monotonic() - begin < 5
     assert spool.blocks == [b"one\n"]
+
+
+def test_what_was_given_survives_kill_9(tmp_path: Path) -> None:
+    """With the store's own spool: whatever a killed process had given, the next one gives again, each line once, and
+    then goes on with its own input."""
+    code = (
+        "import sys; from pathlib import Path; from vedette.sources.piped import Piped\n"
+        "from vedette.store.segments import Segments\n"
+        "source = Piped('stdin', Segments(Path(sys.argv[1])))\n"
+        "while True:\n"
+        "    for piece in source.poll(1 << 20): sys.stdout.buffer.write(piece.data); sys.stdout.flush()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "spool")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        given = []
+        for number in range(200):
+            process.stdin.write(b"line %d\n" % number)
+            process.stdin.flush()
+            if number % 20 == 19:
+                given += [process.stdout.readline() for _ in range(20)]
+        process.kill()
+        process.wait()
+    reader, writer = os.pipe()
+    os.write(writer, b"line 200\n")
+    os.close(writer)
+    spool = Segments(tmp_path / "spool")
+    source = Piped("stdin", spool, reader)
+    assert _text(_until(source, _ended)).splitlines(keepends=True) == [*given, b"line 200\n"]
+    source.close()
+    spool.close()
+    os.close(reader)
 
 
 def test_a_descriptor_that_cannot_be_read(spool: Memory) -> None:
