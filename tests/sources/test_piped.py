@@ -116,7 +116,7 @@ def test_lines_come_as_they_are_written_and_the_stream_ends_once(opened: Callabl
     pipe.end()
     pieces = _until(pipe.source, _ended)
     assert _text(pieces) == b"three\n"
-    assert pieces[-1] == Piece(STREAM, "stdin", b"", {"block": 3}, ends=True)
+    assert pieces[-1] == Piece(STREAM, "segment", b"", {"block": 3}, ends=True)
     assert list(pipe.source.poll(100)) == []
     assert pipe.source.behind() == 0
     assert pipe.source.troubles() == []
@@ -206,7 +206,7 @@ def test_close_does_not_wait_for_the_writer(opened: Callable[[], Pipe], spool: M
     spool.full = True
     other = opened()
     os.write(other.writer, b"refused\n")
-    assert list(other.source.poll(1 << 20)) == [Piece(STREAM, "stdin", b"one\n", {"block": 1})]
+    assert list(other.source.poll(1 << 20)) == [Piece(STREAM, "segment", b"one\n", {"block": 1})]
     assert spool.refused.wait(5)
     begin = time.monotonic()
     pipe.source.close()

@@ -30,6 +30,8 @@ class Piped:
         self._spool = spool
         self._descriptor = descriptor
         self._position: Position | None = None
+        self._path = name
+        """The segment that was read last: lines are found again there, not in a pipe."""
         self._ended = False
         """The end of the stream was given."""
         self._thread: threading.Thread | None = None
@@ -57,12 +59,12 @@ class Piped:
         except OSError as error:
             self._fault = Trouble(_SUBJECT, f"its spool cannot be read: {error.strerror}", "look at the state folder")
             return ()
-        for data, position, _ in read:
-            self._position = position
-            pieces.append(Piece(STREAM, self.name, data, position))
+        for data, position, path in read:
+            self._position, self._path = position, path
+            pieces.append(Piece(STREAM, path, data, position))
         if done and not pieces and not self._ended:
             self._ended = True
-            pieces.append(Piece(STREAM, self.name, b"", self._position or {}, ends=True))
+            pieces.append(Piece(STREAM, self._path, b"", self._position or {}, ends=True))
         return pieces
 
     def committed(self, positions: Mapping[str, Position]) -> Sequence[str]:  # noqa: ARG002 # there is but one stream
