@@ -34,8 +34,8 @@ from vedette.watch.telling import Telling
 
 _TURN = 32 << 20
 """Bytes read before a commit."""
-_POLL = 4 << 20
-"""Bytes asked of a source at once."""
+_POLL = 1 << 20
+"""Bytes asked of a source at once: what was read a moment ago is still in the processor's cache when it is judged."""
 _LONGEST_TURN = 0.25
 """Seconds after which a turn commits what it has."""
 _SECOND = 1_000_000_000
