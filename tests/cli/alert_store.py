@@ -14,6 +14,9 @@ from typing import Any
 from tests.scans import LOGS, SETTINGS
 from vedette import app, wiring
 from vedette.cli import main
+from vedette.store.alerts import Kept
+from vedette.store.outbox import Entry
+from vedette.store.visit import Visit
 from vedette.watch.watcher import Watcher
 
 DEADLINE = 20.0
@@ -83,6 +86,22 @@ class Site:
         path = self.folder / "told.jsonl"
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
         return [json.loads(line)["occasion"] for line in lines]
+
+    def kept(self) -> list[Kept]:
+        """The store's alerts."""
+        visit = Visit(self.state)
+        try:
+            return visit.alerts.listed()
+        finally:
+            visit.close()
+
+    def rows(self, alert: str) -> list[Entry]:
+        """The outbox of an alert."""
+        visit = Visit(self.state)
+        try:
+            return visit.outbox.of_alert(alert)
+        finally:
+            visit.close()
 
     @contextmanager
     def watcher(self, *paths: Path) -> Iterator[Watcher]:

@@ -53,24 +53,15 @@ def records(site: Site, capsys: Capture, *arguments: str) -> list[dict[str, Any]
     return [json.loads(line) for line in out.splitlines()]
 
 
-def kept_in(site: Site) -> list[Kept]:
-    """The store's alerts."""
-    visit = Visit(site.state)
-    try:
-        return visit.alerts.listed()
-    finally:
-        visit.close()
-
-
 def one_of(site: Site, rule: str) -> Kept:
     """An alert of a rule."""
-    return next(kept for kept in kept_in(site) if kept.alert.rule == rule)
+    return next(kept for kept in site.kept() if kept.alert.rule == rule)
 
 
 def test_the_list_holds_what_the_store_holds(site: Site, capsys: Capture) -> None:
     """Every open alert, the latest first, in the fields of `scan -o jsonl` and what became of it."""
     found = records(site, capsys)
-    assert {one["id"] for one in found} == {kept.alert.id for kept in kept_in(site)}
+    assert {one["id"] for one in found} == {kept.alert.id for kept in site.kept()}
     assert [one["opened"] for one in found] == sorted((one["opened"] for one in found), reverse=True)
     for one in found:
         assert one["schema"] == "vedette.alert/1"
@@ -104,7 +95,7 @@ def test_the_table_shows_each_alert_in_lines_for_eyes(site: Site, capsys: Captur
     out, err = capsys.readouterr()
     assert err == ""
     heads = [line for line in out.splitlines() if not line.startswith(" ")]
-    assert {line.split()[0] for line in heads} == {kept.alert.id[:8] for kept in kept_in(site)}
+    assert {line.split()[0] for line in heads} == {kept.alert.id[:8] for kept in site.kept()}
     assert all(line.split()[1] == "open" for line in heads)
     assert "root\\x1b[2J\\u202e<!channel>\\x0d\\x0avedette: all is well\\x00 from 203.0.113.9" in out
     assert not set(out) & set("\x1b\x00\r\u202e")
@@ -166,7 +157,7 @@ def test_the_beginning_of_an_id_suffices_while_it_is_the_only_one(site: Site, ca
 
 def test_show_has_everything(site: Site, capsys: Capture) -> None:
     """What, who, where, what to do, and who was told; the same as JSON."""
-    kept = next(one for one in kept_in(site) if one.alert.actor.startswith("root\x1b"))
+    kept = next(one for one in site.kept() if one.alert.actor.startswith("root\x1b"))
     assert site.alerts("show", kept.alert.id) == 0
     out = capsys.readouterr().out
     for words in (
@@ -194,7 +185,7 @@ def test_show_has_everything(site: Site, capsys: Capture) -> None:
 
 def test_the_runbook_carries_the_alerts_words(site: Site, capsys: Capture) -> None:
     """Every placeholder is filled, each escaped for its place."""
-    kept = next(one for one in kept_in(site) if one.alert.actor.startswith("root\x1b"))
+    kept = next(one for one in site.kept() if one.alert.actor.startswith("root\x1b"))
     assert site.alerts("show", kept.alert.id, "--runbook") == 0
     out = capsys.readouterr().out
     assert "## First look" in out
@@ -354,7 +345,7 @@ def test_everything_that_was_not_told_has_a_reason(tmp_path: Path, capsys: Captu
         watcher.hurry = True
         watcher.run(until_read=True)
     listed = records(site, capsys, "--untold")
-    assert {one["id"] for one in listed} == {kept.alert.id for kept in kept_in(site)}
+    assert {one["id"] for one in listed} == {kept.alert.id for kept in site.kept()}
     for one in listed:
         if one["severity"] == "critical":
             (row,) = one["deliveries"]
