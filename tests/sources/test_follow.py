@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.sources.packed import zstd
-from vedette.sources import follow_lines, follow_roster
+from vedette.sources import follow_lines, follow_roster, follow_track
 from vedette.sources.base import Piece, Position, Source
 from vedette.sources.follow import PIECE, Follow
 from vedette.sources.follow_identity import HEAD, family, parse
@@ -686,7 +686,7 @@ def test_the_folder_vanishes_and_comes_back(tmp_path: Path) -> None:
 
 def test_descriptors_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More files than may be open are read nevertheless, and go on growing."""
-    monkeypatch.setattr(follow_roster, "OPEN", 8)
+    monkeypatch.setattr(follow_track, "OPEN", 8)
     for number in range(40):
         (tmp_path / f"{number:02d}.log").write_bytes(b"%d\n" % number)
     before = _descriptors()
@@ -725,6 +725,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         ("/l/audit.log-20261125.zst", "/l/audit.log"),
         ("/l/audit.log-20261125-1764032400", "/l/audit.log"),
         ("/l/audit.log.old", "/l/audit.log"),
+        ("/l/audit.log-2026112518.backup", "/l/audit.log"),
         ("/l/audit-2026-11-25T01-02-03.000.log.gz", "/l/audit.log"),
         ("/l/0.log.20261125-101500", "/l/0.log"),
         ("/l/web-1.log", "/l/web-1.log"),

@@ -186,7 +186,7 @@ class Follow:
                 closed = track.descriptor < 0
                 step = track.step(limit, now)
                 if closed and track.descriptor >= 0:
-                    self._roster.opened(track)
+                    self._roster.descriptors.note(track)
             except OSError as error:
                 track.let_go()
                 track.refused = True

@@ -20,7 +20,8 @@ _NUMBERED = re.compile(r"[.\-_][0-9][0-9T:Z.\-_]*\Z", re.ASCII)
 """logrotate's `.1`, `-20261125`, `-20261125-1764032400`; kubelet's `.20261125-101500`."""
 _DATED = re.compile(r"[.\-_][0-9]{4}-?[0-9]{2}-?[0-9]{2}[0-9T:Z.\-_]*(?P<suffix>\.[A-Za-z]+)\Z", re.ASCII)
 """lumberjack's (kube-apiserver) `audit-2026-11-25T01-02-03.000.log`."""
-_OLD = re.compile(r"\.(?:old|bak|0)\Z", re.ASCII)
+# logrotate's `audit.log-2026112518.backup` is a log that was there before it could create the new one.
+_OLD = re.compile(r"\.(?:old|bak|backup|0)\Z", re.ASCII)
 
 
 def digest(data: bytes) -> str:
@@ -118,11 +119,9 @@ def printable(path: str) -> str:
 def family(path: str) -> str:
     """The path that a file had before rotation renamed, dated or compressed it; the path itself where none did."""
     folder, name = os.path.split(path)
-    plain = _PACKED.sub("", name)
-    if dated := _DATED.search(plain):
-        before = plain[: dated.start()] + dated["suffix"]
-    else:
-        before = _NUMBERED.sub("", _OLD.sub("", plain))
+    plain = _OLD.sub("", _PACKED.sub("", name))
+    dated = _DATED.search(plain)
+    before = plain[: dated.start()] + dated["suffix"] if dated else _NUMBERED.sub("", plain)
     return os.path.join(folder, before) if before else path
 
 
@@ -138,3 +137,13 @@ def packing(begin: bytes) -> str:
     if begin.startswith(b"\x28\xb5\x2f\xfd"):
         return "zstd"
     return "other" if begin.startswith((b"\xfd7zXZ\x00", b"BZh")) else ""
+
+
+def real(path: str) -> str:
+    """What a link leads to, beside which its rotated files lie; nothing where it is none."""
+    return os.path.realpath(path) if os.path.islink(path) else ""
+
+
+def group(place: Place) -> str:
+    """The log that a stream is of, whatever rotation made of it."""
+    return family(place.real or place.path)

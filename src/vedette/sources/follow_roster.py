@@ -19,21 +19,21 @@ from vedette.sources.follow_identity import (
     digest,
     ends_alike,
     family,
+    group,
     packing,
     printable,
+    real,
     same,
     tail,
     unpacked,
 )
 from vedette.sources.follow_lines import Unpacker, last_line_end
 from vedette.sources.follow_look import Seen, View, unreadable
-from vedette.sources.follow_track import LINGER, Track, open_file
+from vedette.sources.follow_track import LINGER, Descriptors, Track, open_file
 
 _SKIP = 4 << 20
 """Bytes unpacked at once to compare a compressed file."""
 _ALL = 1 << 62
-OPEN = 256
-"""Files kept open; those that rotation took away are kept whatever their number."""
 
 
 class _Verdict(NamedTuple):
@@ -56,15 +56,6 @@ class _Probe:
     begin: bytes
 
 
-def _real(path: str) -> str:
-    """What a link leads to: beside that its rotated files lie."""
-    return os.path.realpath(path) if os.path.islink(path) else ""
-
-
-def _group(place: Place) -> str:
-    return family(place.real or place.path)
-
-
 class Roster:
     """All streams of one source."""
 
@@ -75,6 +66,7 @@ class Roster:
         """Streams whose position was not given yet."""
         self.troubles: list[Trouble] = []
         """What could not be read at the last look."""
+        self.descriptors = Descriptors()
         self._named = frozenset(paths)
         self._first = not places
         self._at_end = at_end
@@ -83,15 +75,15 @@ class Roster:
         self._changed: dict[tuple[int, int], tuple[tuple[int, int, int, int], float]] = {}
         self._old: set[tuple[int, str]] = set()
         self._refused: set[tuple[int, int]] = set()
+        self._before_paths: dict[str, int] | None = None
         self._probe: _Probe | None = None
-        self._opened: list[Track] = []
         self._waiting: set[str] = set()
         self._heads: dict[int, dict[str, list[Track]]] | None = None
         """Streams by the length of their head and by its hash; made at a look when first asked for."""
         self._marks: dict[str, int] = {}
         self._now = self._wall = 0.0
         for place in sorted(places, key=lambda place: place.mtime):
-            track = Track(place, _group(place), place.real or place.path, kept=place.done)
+            track = Track(place, group(place), place.real or place.path, kept=place.done)
             self.tracks[place.stream] = track
 
     def known(self) -> Iterator[str]:
@@ -119,11 +111,12 @@ class Roster:
             if seen.identity not in owned:
                 self._judge(seen, view)
         self._first = False
+        self._note_old(view)
         for track in self.tracks.values():
             track.refused = False
             track.holding = track.group in self._waiting
             if track.lost is None:
-                track.advance_mark()
+                track.advance_mark(wall)
             elif track.holding:
                 track.lost = now
         self._before &= view.files.keys()
@@ -131,13 +124,22 @@ class Roster:
             self._verdicts.pop(identity, None)
             self._changed.pop(identity, None)
 
+    def _note_old(self, view: View) -> None:
+        """At the first look, note how old the rotated files are beside paths that lead to nothing yet."""
+        if self._before_paths is None:
+            self._before_paths = {family(path): 0 for path in self._named}
+            for seen in view.files.values():
+                before = family(seen.path)
+                if before in self._before_paths and not seen.matched:
+                    self._before_paths[before] = max(self._before_paths[before], seen.status.st_mtime_ns + 1)
+
     def orphan(self, track: Track, now: float) -> Track:
         """Its file was truncated: what is in it now is a new stream; its own lines may be in a copy."""
         old = track.place
         place = Place(self._name(old.ino, b""), old.path, old.dev, old.ino, real=old.real)
         fresh = Track(place, track.group, track.where, track.descriptor, away=track.away, grown=now)
         fresh.seen_at = track.seen_at
-        self._opened.append(fresh)
+        self.descriptors.note(fresh)
         track.descriptor = -1
         self.lose(track, now)
         self._add(fresh)
@@ -167,33 +169,11 @@ class Roster:
         self._heads = None
         self._verdicts = {key: verdict for key, verdict in self._verdicts.items() if verdict.of is not track}
 
-    def opened(self, track: Track) -> None:
-        """It holds a descriptor now: the file that has been still for longest is closed for it, where many are open."""
-        if len(self._opened) >= OPEN:
-            self._opened = [other for other in self._opened if other.descriptor >= 0]
-        still = [other for other in self._opened if not other.away and other is not track]
-        if len(self._opened) >= OPEN and still:
-            other = min(still, key=lambda other: (other.waiting > 0, other.grown))
-            other.let_go()
-            other.asleep = True
-        self._opened.append(track)
-
     def close(self) -> None:
         """Let go of all files."""
         for track in self.tracks.values():
             track.let_go()
         self._drop_probe()
-
-    def _keep(self, track: Track, descriptor: int) -> bool:
-        """Hold a file open if there is room, so that nothing of it is lost when it is rotated and removed."""
-        if len(self._opened) >= OPEN:
-            self._opened = [other for other in self._opened if other.descriptor >= 0]
-        if len(self._opened) >= OPEN and not track.away:
-            track.asleep = True
-            return False
-        track.descriptor = descriptor
-        self._opened.append(track)
-        return True
 
     # Known streams
 
@@ -214,7 +194,7 @@ class Roster:
                 track.lost = None
         owned.add(identity)
         if seen is not None:
-            track.where, track.seen_at = seen.path, self._wall
+            track.where, track.seen_at, track.newest = seen.path, self._wall, seen.status.st_mtime_ns
             if place.path == printable(seen.path):
                 place.path = seen.path
         if place.done:
@@ -239,7 +219,7 @@ class Roster:
             self.troubles.append(unreadable(seen.path, error))
             os.close(descriptor)
             return None
-        if not holds or place.done or not self._keep(track, descriptor):
+        if not holds or place.done or not self.descriptors.keep(track, descriptor):
             os.close(descriptor)
         if not holds:
             return False
@@ -261,9 +241,9 @@ class Roster:
         """What was ended goes on: as a stream of its own, from where the other ended."""
         place = replace(track.place, stream=self._unused(track.place.stream.partition("~")[0]), done=False)
         if seen.matched:
-            place.path, place.real = seen.path, _real(seen.path)
+            place.path, place.real = seen.path, real(seen.path)
         track.place.size = track.place.offset
-        fresh = Track(place, _group(place), seen.path, grown=self._now, seen_at=self._wall, away=not seen.matched)
+        fresh = Track(place, group(place), seen.path, grown=self._now, seen_at=self._wall, away=not seen.matched)
         self._add(fresh)
         return fresh
 
@@ -323,7 +303,7 @@ class Roster:
                 break
         else:
             track = self._unknown(seen, begin, view, descriptor=descriptor)
-        return track is not None and self._keep(track, descriptor)
+        return track is not None and self.descriptors.keep(track, descriptor)
 
     def _judge_packed(self, seen: Seen, descriptor: int, kind: str, view: View) -> bool:
         if self._changing(seen) or self._probe is not None:
@@ -410,9 +390,9 @@ class Roster:
             self._old.add(begins)
             self._verdicts[seen.identity] = _Verdict(seen.signature)
             return None
-        place = Place(self._name(seen.status.st_ino, begin), seen.path, real=_real(seen.path))
+        place = Place(self._name(seen.status.st_ino, begin), seen.path, real=real(seen.path))
         place.learn(begin)
-        track = Track(place, _group(place), seen.path, seen_at=self._wall)
+        track = Track(place, group(place), seen.path, seen_at=self._wall)
         track.bind(seen, packed=packed, now=self._now)
         if seen.identity in self._before:
             self._before.discard(seen.identity)
@@ -429,7 +409,8 @@ class Roster:
 
     def _wanted(self, seen: Seen) -> bool:
         """Whether a rotated file that nothing names was written after what is known of its log: while nobody looked."""
-        mark = self._marks.get(family(seen.path))
+        before = family(seen.path)
+        mark = self._marks.get(before, (self._before_paths or {}).get(before))
         return seen.identity in self._refused or (mark is not None and seen.status.st_mtime_ns >= mark)
 
     def _changing(self, seen: Seen) -> bool:

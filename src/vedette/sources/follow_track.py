@@ -17,6 +17,8 @@ from vedette.sources.follow_look import Seen
 
 LINGER = 5.0
 """Seconds past its last growth for which a rotated file is kept open, and past which what is gone is given up."""
+OPEN = 256
+"""Files kept open; those that rotation took away are kept whatever their number."""
 _RACY = 50_000_000
 """Nanoseconds: two changes so close together may leave a file with one time (and, truncated between, one size)."""
 
@@ -77,6 +79,8 @@ class Track:
     """The system refused it; it is tried again after the next look."""
     holding: bool = False
     """Rotated files beside it are not judged yet, so that its mark stays."""
+    newest: int = 0
+    """Nanoseconds, when its file was last changed by the last look."""
     kept: bool = False
     """That it is done is durable."""
 
@@ -105,26 +109,33 @@ class Track:
         self.place.dev, self.place.ino = seen.identity
         self.place.size, self.place.mtime = seen.status.st_size, seen.status.st_mtime_ns
         self.place.packed = packed
-        self.where, self.lost, self.grown = seen.path, None, now
+        self.where, self.lost, self.grown, self.newest = seen.path, None, now, self.place.mtime
         self.scanned, self.looked, self.asleep = 0, (-1, -1), False
 
-    def advance_mark(self) -> None:
-        """Rotated files that were changed before this one are dealt with, unless some wait to be judged."""
-        if not self.holding:
-            self.place.mark = max(self.place.mark, self.place.mtime)
-
     def intact(self) -> bool:
-        """Whether its open file still holds what was read of it."""
+        """Whether its open file still holds what was read of it; what the file now begins with is learnt."""
+        place = self.place
         try:
             status = os.fstat(self.descriptor)
-            unchanged = (status.st_size, status.st_mtime_ns) == self.looked and not self.racy
-            return (
-                unchanged
-                or not self.place.head_len
-                or (status.st_size >= self.place.offset and same(self.place, self.descriptor))
-            )
+            if (status.st_size, status.st_mtime_ns) == self.looked and not self.racy:
+                return True
+            begin = os.pread(self.descriptor, HEAD, 0)
+            if not place.head_len and packing(begin):
+                return True  # That is seen when it is read.
+            if status.st_size < place.offset or not agrees(place, self.descriptor, begin):
+                return False
         except OSError:
             return True  # That is told when it is read.
+        place.learn(begin)
+        return True
+
+    def advance_mark(self, wall: float) -> None:
+        """All files beside it were seen just now, so that one unseen until now was changed later: unless some wait.
+
+        Only at a look: between two of them, files come of which nothing is known.
+        """
+        if not self.holding:
+            self.place.mark = max(self.place.mark, min(self.newest, int(wall * 1e9)))
 
     def let_go(self) -> None:
         """Close what is open."""
@@ -179,7 +190,6 @@ class Track:
             return Step(State.OTHER)
         place.learn(begin)
         place.size, place.mtime = size, status.st_mtime_ns
-        self.advance_mark()
         cost = found.scanned - max(self.scanned, place.offset)
         self.scanned = found.scanned
         if not found.data:
@@ -217,6 +227,36 @@ class Track:
         data, long = unpacker.rest()
         place.offset, place.tail = unpacker.at, digest(unpacker.tail)
         return Step(State.ENDED, len(data), self.end(data), long, unpacker.fault)
+
+
+class Descriptors:
+    """How many files are open."""
+
+    def __init__(self) -> None:
+        self._open: list[Track] = []
+
+    def keep(self, track: Track, descriptor: int) -> bool:
+        """Hold a file open if there is room, so that nothing of it is lost when it is rotated and removed."""
+        if self._full() and not track.away:
+            track.asleep = True
+            return False
+        track.descriptor = descriptor
+        self._open.append(track)
+        return True
+
+    def note(self, track: Track) -> None:
+        """It holds a descriptor now: the file that has been still for longest is closed for it, where many are open."""
+        still = [other for other in self._open if not other.away and other is not track] if self._full() else []
+        if still:
+            other = min(still, key=lambda other: (other.waiting > 0, other.grown))
+            other.let_go()
+            other.asleep = True
+        self._open.append(track)
+
+    def _full(self) -> bool:
+        if len(self._open) >= OPEN:
+            self._open = [track for track in self._open if track.descriptor >= 0]
+        return len(self._open) >= OPEN
 
 
 def open_file(path: str, identity: tuple[int, int]) -> int:
