@@ -90,3 +90,20 @@ def test_the_list_of_commands_loads_none_of_them(root: Path) -> None:
     _, modules = loaded(root, "--help")
     assert {name for name in modules if name.startswith("vedette.cli.")} == {"vedette.cli.parser"}
     assert "msgspec" not in modules
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["config", "show"], ["rules", "list"]], ids=" ".join)
+def test_only_watching_loads_what_watching_needs(root: Path, arguments: list[str]) -> None:
+    """No other command pays for HTTP, metrics or the database."""
+    _, modules = loaded(root, *arguments)
+    assert modules & {"urllib3", "prometheus_client", "h11", "apsw", "asyncio", "ssl"} == set()
+
+
+def test_watching_loads_http_and_metrics_when_they_are_used(root: Path, tmp_path: Path) -> None:
+    """A run that tells nobody and serves nothing imports neither the HTTP client nor the metrics."""
+    state, empty = tmp_path / "state", tmp_path / "empty.log"
+    empty.touch()
+    code, modules = loaded(root, "watch", "--quiet", "--until-read", "--state", str(state), str(empty))
+    assert code == 0
+    assert "apsw" in modules
+    assert modules & {"urllib3", "prometheus_client"} == set()
