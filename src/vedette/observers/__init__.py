@@ -2,6 +2,6 @@
 
 In: clients, paths. Out: `Look`s, which become lines of the format `observation`.
 Never does: judge what it sees, change anything where it looks.
-Add one by: a module here with a class that meets `base.Observer`, its test against the real thing, a wire line in app.
+Add one by: a module that meets `base.Observer`, its test against the real thing, a wire line in wiring.py.
 Read first: base.py.
 """
