@@ -34,7 +34,7 @@ from vedette.watch.telling import Telling
 
 _TURN = 32 << 20
 """Bytes read before a commit."""
-_POLL = 1 << 20
+_POLL = 1 << 19
 """Bytes asked of a source at once: what was read a moment ago is still in the processor's cache when it is judged."""
 _LONGEST_TURN = 0.25
 """Seconds after which a turn commits what it has."""
