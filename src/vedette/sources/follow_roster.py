@@ -206,6 +206,8 @@ class Roster:
     def _holds(self, track: Track, seen: Seen) -> bool | None:
         """Whether a file is the stream's own; None where it cannot be read."""
         place = track.place
+        if not place.head_len and seen.status.st_size:
+            return False  # By its inode alone: it may be the copy of another.
         if place.signature() == seen.signature and (place.done or place.packed or track.asleep):
             return True
         if place.packed:
