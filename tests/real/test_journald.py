@@ -91,7 +91,7 @@ def _messages(pieces: Sequence[Piece]) -> list[int]:
 def _read(source: Journald, count: int) -> list[Piece]:
     """What comes until there are `count` entries, and a little longer, so that one too many is seen."""
     pieces: list[Piece] = []
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while sum(piece.data.count(b"\n") for piece in pieces) < count:
         assert time.monotonic() < deadline, (len(_messages(pieces)), source.troubles())
         pieces += source.poll(1 << 20)
@@ -192,7 +192,7 @@ def test_filters(journal: Journal, opened: Callable[..., Journald]) -> None:
     assert _messages(_read(opened(units=["ssh.service"], identifiers=["sshd", "sudo"]), 3)) == [0, 1, 2]
     other = opened(units=["cron.service"])
     for _ in range(20):
-        assert list(other.poll(1 << 20)) == []
+        assert _messages(other.poll(1 << 20)) == []
         time.sleep(0.01)
 
 
@@ -229,7 +229,7 @@ def test_journalctl_ends_with_a_killed_parent(journal: Journal, tmp_path: Path) 
     code = (
         "import sys,time; from vedette.sources.journald import Journald\n"
         "source = Journald('host', directory=sys.argv[1])\n"
-        "while not source.poll(1 << 20): time.sleep(0.01)\n"
+        "while not any(piece.data for piece in source.poll(1 << 20)): time.sleep(0.01)\n"
         "print(source._process.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(journal.folder)], stdout=subprocess.PIPE) as parent:
@@ -257,7 +257,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     deadline = time.monotonic() + 10
     while not source.troubles():
         assert time.monotonic() < deadline
-        assert list(source.poll(1 << 20)) == []
+        assert _messages(source.poll(1 << 20)) == []
     (trouble,) = source.troubles()
     assert "No such file or directory" in trouble.message
     source.close()

@@ -47,7 +47,7 @@ def _until(source: Journald, wanted: Callable[[list[Piece]], bool], limit: int =
     deadline = time.monotonic() + 20
     while not wanted(pieces):
         assert time.monotonic() < deadline, source.troubles()
-        pieces += source.poll(limit)
+        pieces += [piece for piece in source.poll(limit) if piece.data]
         time.sleep(0.005)
     return pieces
 
@@ -86,6 +86,19 @@ def test_the_first_start_begins_an_hour_ago(opened: Opened, tmp_path: Path) -> N
         assert f"_MACHINE_ID={Path('/etc/machine-id').read_text().strip()}" in arguments
 
 
+def test_a_quiet_journal_keeps_where_it_began(opened: Opened) -> None:
+    """The place is given at once, without lines, so that a restart does not begin later; a second time it is not."""
+    source = opened("time.sleep(60)\n")
+    (piece,) = source.poll(1 << 20)
+    assert (piece.data, piece.position["cursor"]) == (b"", "")
+    assert abs(time.time() - 3600 - int(str(piece.position["time"])) / 1e6) < 60
+    assert list(source.poll(1 << 20)) == []
+    again = opened("time.sleep(60)\n")
+    again.resume({piece.stream: piece.position})
+    assert list(again.poll(1 << 20)) == []
+    assert again._time == piece.position["time"]
+
+
 def test_failures_are_told_and_tried_again_later(opened: Opened, tmp_path: Path) -> None:
     """The trouble has journalctl's last words, cleaned; it is not started again at once, and the trouble goes when it
     works again."""
@@ -110,7 +123,7 @@ def test_a_hanging_journalctl_blocks_nothing_and_is_killed(opened: Opened) -> No
     )
     begin = time.monotonic()
     for _ in range(50):
-        assert list(source.poll(1 << 20)) == []
+        assert [piece for piece in source.poll(1 << 20) if piece.data] == []
     assert time.monotonic() - begin < 5
     process = source._process
     assert process is not None

@@ -74,6 +74,8 @@ class Journald:
         self._awaited = ""
         """The cursor that the first entry must have, else there may be a gap."""
         self._by_time = False
+        self._unsaid = True
+        """True: where reading began is in no position yet; a quiet journal would else begin later at each start."""
         self._said = b""
         """The end of what journalctl says on standard error."""
         self._trouble: Trouble | None = None
@@ -88,6 +90,7 @@ class Journald:
         cursor, when = position.get("cursor"), position.get("time")
         if isinstance(cursor, str) and isinstance(when, int):
             self._cursor, self._time = cursor, when
+        self._unsaid = not self._time
 
     def poll(self, limit: int) -> Sequence[Piece]:
         """The entries that have come in; starts journalctl where it does not run."""
@@ -110,6 +113,9 @@ class Journald:
             size += len(data)
         self._said = (self._said + (_arrived(process.stderr) or b""))[-_SAID:]
         pieces = self._piece(lines)
+        if not pieces and self._unsaid:
+            pieces = [Piece(STREAM, self.name, b"", {"cursor": "", "time": self._time})]
+        self._unsaid = False
         if pieces:
             self._failures = 0
         if ended:

@@ -96,6 +96,10 @@ class Loki:
         when, given = position.get("time"), position.get("given")
         if isinstance(when, int) and isinstance(given, Mapping):
             self._cursor = _Cursor(when, {str(key): int(str(count)) for key, count in given.items()})
+        else:
+            # Kept at once: a Loki that has no lines would else be asked from later on after each restart.
+            self._cursor = _Cursor(time.time_ns() - int(self._since * _SECOND), {})
+            self._waiting.append(Piece(STREAM, self.name, b"", {"time": self._cursor.time, "given": {}}))
 
     def poll(self, limit: int) -> Sequence[Piece]:
         """The lines that have come in; the first call begins to ask."""
