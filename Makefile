@@ -6,10 +6,10 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input install --
 WORKERS ?= 2
 SPEED ?= 6
 
-.PHONY: help run test check bench docs lock format clean
+.PHONY: help run test check bench bench-watch docs lock format clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target what; do printf '  %-13s%s\n' "$$target" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target what; do printf '  %-17s%s\n' "$$target" "$$what"; done
 
 run: .venv/run.done ## the main job: watch the recorded examples as they grow anew; SCAN=1: scan them
 ifdef SCAN
@@ -41,6 +41,9 @@ docs: .venv/run.done ## print docs/reference and docs/rules from the code
 
 bench: .venv/dev.done ## the ratios against decoding alone and against peers
 	.venv/bin/python bench/run.py
+
+bench-watch: .venv/dev.done ## the figures of watching: throughput, latency, memory
+	.venv/bin/python bench/watch.py
 
 lock: .venv/dev.done ## renew the locks from pyproject.toml
 	.venv/bin/uv pip compile $(LOCK) --group run --output-file requirements.lock pyproject.toml
