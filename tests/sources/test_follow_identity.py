@@ -129,6 +129,19 @@ def test_old_rotated_files_are_left_alone(log: Path) -> None:
     assert reader.settle() == b""
 
 
+def test_a_log_begun_and_rotated_between_two_looks(tmp_path: Path) -> None:
+    """Where nothing was at the first look but an old rotated file, what is rotated since is read."""
+    log = tmp_path / "audit.log"
+    (tmp_path / "audit.log.1").write_bytes(b"old\n")
+    os.utime(tmp_path / "audit.log.1", (1, 1))
+    reader = Reader(log)
+    assert reader.read() == b""
+    (tmp_path / "audit.log.1").rename(tmp_path / "audit.log.2")
+    (tmp_path / "audit.log.1").write_bytes(MORE)
+    log.write_bytes(b"new file\n")
+    assert reader.lines() == sorted((MORE + b"new file\n").splitlines())
+
+
 def test_start_at_the_end(log: Path) -> None:
     """What is there before the first start is passed over; what comes, and any new file, is read."""
     append(log, b"half")
