@@ -98,13 +98,17 @@ class Database:
             self._connection.close()
 
     def _migrate(self) -> None:
-        (version,) = next(iter(self._connection.execute("PRAGMA user_version")))
+        while (version := self._version()) < len(MIGRATIONS):
+            with self.transaction():
+                # Another process may have been at it as well, and first.
+                if self._version() == version:
+                    self._connection.execute(MIGRATIONS[version])
+                    self._connection.execute(f"PRAGMA user_version = {version + 1}")
         if version > len(MIGRATIONS):
             raise StoreError(f"{self.path}: written by a newer vedette (form {version}); use that one")
-        for number in range(version, len(MIGRATIONS)):
-            with self.transaction():
-                self._connection.execute(MIGRATIONS[number])
-                self._connection.execute(f"PRAGMA user_version = {number + 1}")
+
+    def _version(self) -> int:
+        return int(next(iter(self._connection.execute("PRAGMA user_version")))[0])
 
 
 def _look(path: Path) -> None:
