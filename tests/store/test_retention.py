@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.scans import LOGS, alerts, placeless
+from tests.scans import LOGS, ROOT, alerts, placeless
 from vedette.engine.memory import WindowAct
+from vedette.sources.files import Range, chunks, describe
 from vedette.store.progress import Mark
 from vedette.store.retention import Shelf, remove, rewrite
 from vedette.store.segments import Limits, Segments, names
@@ -23,10 +28,12 @@ def quiet_source(folder: Path, lines: list[bytes], per_segment: int) -> Segments
     """Segments of a source that spoke a line at a time."""
     segments = Segments(folder, Limits(size=1 << 40, age=1 << 40))
     for at, line in enumerate(lines):
-        if at and at % per_segment == 0:
-            segments.limits = Limits(size=1, age=1 << 40)
-        segments.append(line)
-        segments.limits = Limits(size=1 << 40, age=1 << 40)
+        begins = at and at % per_segment == 0
+        if begins:
+            segments.sync()
+        segments.limits = Limits(size=1 if begins else 1 << 40, age=1 << 40)
+        segments.write(line)
+    segments.sync()
     return segments
 
 
@@ -150,6 +157,45 @@ def test_a_crash_at_any_step_leaves_one_form_or_the_other(
     assert text(tmp_path) == b"".join(lines)
     assert placeless(alerts([tmp_path])) == found
     assert rewrite([Shelf(tmp_path, None)], anyway) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == names(tmp_path)
+    assert text(tmp_path) == b"".join(lines)
+
+
+def test_a_reader_in_the_middle_of_a_segment_reads_it_to_its_end(tmp_path: Path) -> None:
+    """Rewritten while `scan` is at it: the same lines, none twice."""
+    lines = kube_lines(400)
+    quiet_source(tmp_path, lines, 300).close()
+    path = str(tmp_path / names(tmp_path)[0])
+    reading = chunks(describe(path), Range(0, 0))
+    found = [next(reading)]
+    assert rewrite([Shelf(tmp_path, None)], anyway) == 1
+    found += reading
+    assert b"".join(found) == b"".join(lines[:300])
+    assert b"".join(chunks(describe(path), Range(0, 0))) == b"".join(lines[:300])
+
+
+def test_kill_9_at_any_moment_leaves_every_line(tmp_path: Path) -> None:
+    """A process that rewrites is killed after ever longer times; at last it comes through."""
+    lines = kube_lines() * 3
+    quiet_source(tmp_path, lines, 200).close()
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from vedette.store.retention import Shelf, rewrite\n"
+        "print('begun', flush=True)\n"
+        "rewrite([Shelf(Path(sys.argv[1]), None)], lambda _: True)\n"
+    )
+    killed = 0
+    for milliseconds in range(0, 60, 6):
+        command = [sys.executable, "-c", code, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT / "src")}) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(milliseconds / 1000)
+            process.kill()
+        killed += process.returncode == -signal.SIGKILL
+        assert text(tmp_path) == b"".join(lines)
+    assert killed
+    rewrite([Shelf(tmp_path, None)], anyway)
     assert sorted(path.name for path in tmp_path.iterdir()) == names(tmp_path)
     assert text(tmp_path) == b"".join(lines)
 
