@@ -43,6 +43,8 @@ class Lines:
         self._path = path
         self._file = -1
         self._torn = False
+        self._begun = False
+        """Bytes of the last line were written, and perhaps all: it may be read there though it is not durable."""
 
     def send(self, notifications: Sequence[Notification]) -> str:
         """Append a line for each; gives no receipt. Raises NotDelivered."""
@@ -50,7 +52,9 @@ class Lines:
             for notification in notifications:
                 self._append(encoded(notification) + b"\n")
         except OSError as error:
-            raise NotDelivered(error.strerror or "cannot be written", dead=error.errno in _LASTING) from None
+            raise NotDelivered(
+                error.strerror or "cannot be written", dead=error.errno in _LASTING, perhaps=self._begun
+            ) from None
         return ""
 
     def close(self) -> None:
@@ -60,6 +64,7 @@ class Lines:
         self._file = -1
 
     def _append(self, line: bytes) -> None:
+        self._begun = False
         if self._path == "-":
             self._file = _STDOUT
         elif self._file < 0 or not self._is_there():
@@ -71,6 +76,7 @@ class Lines:
         while written < len(data):  # once, unless the disk fills up within the line
             written += os.write(self._file, data[written:])
             self._torn = written < len(data)
+            self._begun = True
         if self._file != _STDOUT:
             self._sync()
 
