@@ -304,11 +304,14 @@ def _routes(settings: Settings, sinks: Sequence[Sink]) -> list[Route]:
 
 
 def describer(settings: Settings, rules: Sequence[Rule]) -> Callable[[Alert], Words]:
-    """What is said of an alert besides itself: out of its rule's runbook, filled with its words."""
+    """What is said of an alert besides itself: out of its rule's runbook, filled with its words. Raises app.Wrong."""
     texts: dict[str, str] = {}
     for rule in rules:
         runbook = rule.folder / "runbook.md" if rule.folder is not None else None
-        texts[rule.name] = runbook.read_text("utf-8") if runbook is not None and runbook.is_file() else ""
+        try:
+            texts[rule.name] = runbook.read_text("utf-8") if runbook is not None and runbook.is_file() else ""
+        except OSError as error:
+            raise app.Wrong([f"{runbook}: {error.strerror or error}"]) from error
 
     def describe(alert: Alert) -> Words:
         if alert.source == OWN:

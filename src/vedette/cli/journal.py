@@ -47,6 +47,8 @@ def _added(record: logging.LogRecord) -> dict[str, object]:
 
 def set_up(*, quiet: bool) -> None:
     """Have warnings, and unless `quiet` also notices, of vedette's own loggers on standard error."""
+    # A standard error that takes nothing (a full disk, a closed pipe) is no reason for a traceback on it.
+    logging.raiseExceptions = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlainLines() if sys.stderr.isatty() else JsonLines())
     logger = logging.getLogger("vedette")
