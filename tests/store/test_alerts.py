@@ -131,6 +131,27 @@ def test_what_is_quiet_for_long_enough_closes_and_findings_do_not(database: Data
     assert [one.alert.id for one in alerts.open_findings()] == ["f"]
 
 
+def test_what_the_loop_asks_does_not_cost_by_the_number_of_open_alerts(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are answered by an index of their own: no sorting, no look at each alert."""
+    asked: list[str] = []
+
+    def ask(sql: str, *_: object) -> list[tuple[object, ...]]:
+        asked.append(sql)
+        return []
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "execute", ask)
+        Alerts(database).quiet(1)
+        Alerts(database).open_findings()
+    plans = [database.execute(f"EXPLAIN QUERY PLAN {sql}", *[1] * sql.count("?")) for sql in asked]
+    assert [[step[3] for step in plan] for plan in plans] == [
+        ["SEARCH alerts USING INDEX alerts_quiet (<expr><?)"],
+        ["SCAN alerts USING INDEX alerts_findings"],
+    ]
+
+
 def test_the_longest_silence_in_force_counts(database: Database) -> None:
     """For every episode of its key, until its end and not at it; ended ones are in force no more."""
     alerts, acts = Alerts(database), Acts(database, WindowAct)
