@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,7 @@ class Desk:
 
     def runbook(self, rule: str) -> Path | None:
         """The runbook that came with a rule of the pack."""
-        found = sorted(app.PACK.glob(f"*/{rule.lower()}_*/runbook.md")) if rule.isalnum() else []
-        return found[0] if found else None
+        return _runbook(rule)
 
     def runbook_url(self, rule: str) -> str:
         """By the settings' pattern, else the file that came with the rule."""
@@ -114,6 +114,12 @@ class Desk:
             "untold": kept.untold,
             "deliveries": [delivery(row) for row in self.visit.outbox.of_alert(kept.alert.id)],
         }
+
+
+@cache
+def _runbook(rule: str) -> Path | None:
+    found = sorted(app.PACK.glob(f"*/{rule.lower()}_*/runbook.md")) if rule.isalnum() else []
+    return found[0] if found else None
 
 
 def delivery(row: Entry) -> dict[str, Any]:

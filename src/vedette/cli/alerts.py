@@ -29,7 +29,7 @@ _ID = "its id, or the beginning of it, four characters at least"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verbs."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    listed = _verb(verbs, "list", "open alerts, findings included; or others")
+    listed = _verb(verbs, "list", "open alerts, findings included, or others: each is open, acked, silenced or closed")
     listed.add_argument("--status", choices=("open", "closed", "all"), help="default: open; with --untold: all")
     listed.add_argument("--rule", metavar="RULE", default="", help="only this rule, or kind of finding")
     listed.add_argument("--severity", choices=SEVERITIES, default="info", help="only alerts at least this loud")
