@@ -7,8 +7,8 @@ as nothing comes later than the lateness. All that is remembered is in `Memory`,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import msgspec
@@ -165,7 +165,7 @@ class Live:
             if self._roster.detections[one.sighting.detection].alerts:
                 found.append((by_time(one.sighting), 0, self._match(one)))
         fired = [one for one in acts if one.sighting.verdict == Reaction.FIRE.value]
-        for reached in self._windows.feed([one.sighting for one in fired], now):
+        for reached in _together(self._windows.feed([one.sighting for one in fired], now)):
             if self._roster.correlations[reached.correlation].alerts:
                 one = fired[reached.by]
                 at = (reached.time, one.sighting.act, one.sighting.detection)
@@ -213,6 +213,23 @@ class Live:
         return msgspec.structs.replace(
             one, sighting=msgspec.structs.replace(one.sighting, detection=number, windows=windows)
         )
+
+
+def _together(found: Iterable[LiveReached]) -> Iterator[LiveReached]:
+    """Windows met by the coming of one act, as one: an episode takes an act that comes twice for the same told twice.
+
+    That happens where the act came late and completes several windows of acts that were there.
+    """
+    last: LiveReached | None = None
+    for one in found:
+        if last is not None and (one.correlation, one.group, one.by) == (last.correlation, last.group, last.by):
+            last = replace(one, first=min(last.first, one.first), acts=last.acts + one.acts)
+            continue
+        if last is not None:
+            yield last
+        last = one
+    if last is not None:
+        yield last
 
 
 def _digest(*parts: str) -> bytes:
