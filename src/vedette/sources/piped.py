@@ -73,7 +73,10 @@ class Piped:
 
     def behind(self) -> int:
         """Bytes in the spool; what waits in the pipe is the writer's."""
-        return self._spool.waiting(self._position)
+        try:
+            return self._spool.waiting(self._position)
+        except OSError:
+            return 0
 
     def troubles(self) -> Sequence[Trouble]:
         """A spool that takes no more, which stops the writer; a pipe that broke."""

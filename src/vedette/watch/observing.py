@@ -33,6 +33,7 @@ class Observing:
         self._pulse = pulse
         self._lock = threading.Lock()
         self._position: Position | None = None
+        self._fault = ""
 
     def start(self, observers: Sequence[Observer]) -> None:
         """Begin to look. Called once everything in the spool was read, so that `seen` is what was seen last."""
@@ -101,9 +102,13 @@ class Observing:
 
     def poll(self, limit: int) -> Sequence[Piece]:
         """What was observed since."""
-        pieces = [
-            Piece("spool", path, data, position) for data, position, path in self._spool.read(self._position, limit)
-        ]
+        try:
+            read = self._spool.read(self._position, limit)
+        except OSError as error:
+            self._fault = error.strerror or str(error)
+            return ()
+        self._fault = ""
+        pieces = [Piece("spool", path, data, position) for data, position, path in read]
         if pieces:
             self._position = pieces[-1].position
         return pieces
@@ -114,11 +119,16 @@ class Observing:
 
     def behind(self) -> int:
         """Bytes of the spool that wait."""
-        return self._spool.waiting(self._position)
+        try:
+            return self._spool.waiting(self._position)
+        except OSError:
+            return 0
 
     def troubles(self) -> Sequence[Trouble]:
-        """None of its own; what cannot be looked at is a finding of its own kind."""
-        return ()
+        """A spool that cannot be read; what cannot be looked at is a finding of its own kind."""
+        if not self._fault:
+            return ()
+        return (Trouble(self.name, f"the spool cannot be read: {self._fault}", "look at the state folder and its disk"),)
 
     def close(self) -> None:
         """The threads end with the watcher."""
