@@ -318,17 +318,20 @@ def test_a_running_daemon_keeps_a_silence(tmp_path: Path, capsys: Capture) -> No
 
 
 def test_follow_prints_what_opens(tmp_path: Path) -> None:
-    """`list -f`: what is there, then each alert within moments, while the daemon runs."""
+    """`list -f`: what was asked for of what is there, then each alert within moments, while the daemon runs."""
     site = Site(tmp_path)
     site.write()
     with site.running():
         site.append(secret_read("mallory"))
         until(lambda: len(site.told()) == 1, "the first alert is told")
-        command = [sys.executable, "-m", "vedette", "alerts", "list", "-f", "-o", "jsonl", "--config", str(site.config)]
+        site.append(secret_read("trudy"))
+        until(lambda: len(site.told()) == 2, "the second alert is told")
+        command = [sys.executable, "-m", "vedette", "alerts", "list", "-f", "-n", "1", "-o", "jsonl"]
+        command += ["--config", str(site.config)]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": "/nonexistent"}
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=tmp_path) as process:
             assert process.stdout is not None
-            assert json.loads(process.stdout.readline())["actor"] == "mallory"
+            assert json.loads(process.stdout.readline())["actor"] == "trudy"
             site.append(secret_read("eve"))
             assert json.loads(process.stdout.readline())["actor"] == "eve"
             process.terminate()

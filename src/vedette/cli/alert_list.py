@@ -19,6 +19,8 @@ from vedette.store.alerts import OWN, Kept
 
 _EVERY = 0.5
 """Seconds between two looks with --follow."""
+_LATEST = 1000
+"""Alerts that are looked at each time; where all of them are new, all there are."""
 
 
 def list_alerts(desk: Desk, args: argparse.Namespace) -> int:
@@ -28,9 +30,9 @@ def list_alerts(desk: Desk, args: argparse.Namespace) -> int:
     if args.follow and args.output == "json":
         raise app.Wrong(["-f with -o json: an array has an end; use -o jsonl"])
     since = moment(args.since, "--since") or 0
-    found = _asked(desk, args, since)
     if args.follow:
-        return _follow(desk, args, found)
+        return _follow(desk, args, since)
+    found = _asked(desk, args, since)
     if args.output == "json":
         items = [records.encoded(desk.record(kept)) for kept in found]
         sys.stdout.buffer.write(b"[\n" + b",\n".join(items) + b"\n]\n" if items else b"[]\n")
@@ -58,22 +60,26 @@ def _asked(desk: Desk, args: argparse.Namespace, since: int) -> list[Kept]:
     )
 
 
-def _follow(desk: Desk, args: argparse.Namespace, found: list[Kept]) -> int:
+def _follow(desk: Desk, args: argparse.Namespace, since: int) -> int:
     """The oldest first, so that what opens next stands beneath."""
-    shown: set[str] = set()
-    latest = desk.now()
-    args.n = 0
+    database = desk.visit.database
+    version = database.data_version()
+    first, args.n = args.n, 0
+    found = _asked(desk, args, since)
+    shown = {kept.alert.id for kept in found}
+    new = found[: first or None]
     while True:
-        new = [kept for kept in reversed(found) if kept.alert.id not in shown]
-        _print(desk, args, new)
+        _print(desk, args, reversed(new))
         sys.stdout.flush()
+        while (now := database.data_version()) == version:
+            time.sleep(_EVERY)
+        version = now
+        # Not by time: on a full disk an alert is committed long after it was opened.
+        for args.n in (_LATEST, 0):
+            new = [kept for kept in _asked(desk, args, since) if kept.alert.id not in shown]
+            if len(new) < _LATEST:
+                break
         shown.update(kept.alert.id for kept in new)
-        time.sleep(_EVERY)
-        # The clock may have been set back a little, and an alert is committed a moment after it is opened.
-        found = _asked(desk, args, latest - 60_000_000_000)
-        if len(shown) > 100_000:
-            shown = {kept.alert.id for kept in found}
-        latest = max(latest, *(kept.opened for kept in found)) if found else latest
 
 
 def _print(desk: Desk, args: argparse.Namespace, found: Iterable[Kept]) -> None:
