@@ -128,7 +128,8 @@ class Observing:
         """A spool that cannot be read; what cannot be looked at is a finding of its own kind."""
         if not self._fault:
             return ()
-        return (Trouble(self.name, f"the spool cannot be read: {self._fault}", "look at the state folder and its disk"),)
+        mend = "look at the state folder and its disk"
+        return (Trouble(self.name, f"the spool cannot be read: {self._fault}", mend),)
 
     def close(self) -> None:
         """The threads end with the watcher."""
