@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+
+from vedette.stamp import stamp
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -38,3 +42,29 @@ class Alert(msgspec.Struct, frozen=True):
     """Values of the rule's group_by; one episode at a time has this rule, severity, reaction and group."""
     quiet_after: int = 0
     """Seconds of silence that close it."""
+
+
+def record(alert: Alert) -> dict[str, Any]:
+    """An alert's fields as every machine-readable output names them: a promise, they may be added to, never renamed.
+
+    Times are RFC 3339 in UTC.
+    """
+    return {
+        "rule": alert.rule,
+        "title": alert.title,
+        "outcome": alert.outcome,
+        "first_seen": stamp(alert.first_seen),
+        "last_seen": stamp(alert.last_seen),
+        "count": alert.count,
+        "actor": alert.actor,
+        "address": alert.address,
+        "object": alert.object,
+        "source": alert.source,
+        "file": alert.file,
+        "line": alert.line,
+        "via": alert.via,
+        "why": alert.why,
+        "first_act": alert.act,
+        "last_act": alert.last_act,
+        "detections": list(alert.detections),
+    }

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from vedette import app
-from vedette.alert import Alert
+from vedette.alert import Alert, record
 from vedette.clients.base import BadSecret, Http, NoAnswer, secret
 from vedette.engine.live import Live
 from vedette.engine.memory import WindowAct
@@ -26,7 +26,6 @@ from vedette.settings.watching import AlertmanagerSink
 from vedette.settings.watching import Heartbeat as HeartbeatSettings
 from vedette.sinks.base import NotDelivered, Sink
 from vedette.sources.base import Source
-from vedette.stamp import stamp
 from vedette.store.alerts import OWN
 from vedette.store.database import StoreError
 from vedette.store.segments import Segments
@@ -320,23 +319,10 @@ def describer(settings: Settings, rules: Sequence[Rule]) -> Callable[[Alert], Wo
         text = texts.get(alert.rule, "")
         if not text:
             return Words(url, alert.why, "", "")
-        found = excerpt(text, _words(alert))
+        found = excerpt(text, record(alert))
         return Words(url, found.meaning, found.first_step, found.query)
 
     return describe
-
-
-def _words(alert: Alert) -> dict[str, object]:
-    """What a runbook may ask for."""
-    return {
-        "actor": alert.actor,
-        "address": alert.address,
-        "object": alert.object,
-        "first_seen": stamp(alert.first_seen),
-        "last_seen": stamp(alert.last_seen),
-        "first_act": alert.act,
-        "file": alert.file,
-    }
 
 
 def _heartbeat(settings: Settings, status: Status, pulse: Pulse) -> Heartbeat | None:

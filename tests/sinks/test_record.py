@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.sinks.notes import HOSTILE, SECOND, TOLD, hostile, note
 from vedette.cli.records import alert_record
 from vedette.notification import Occasion
-from vedette.sinks.record import LONGEST_TEXT, encoded, link, record, stamp
+from vedette.sinks.record import LONGEST_TEXT, encoded, link, record
+from vedette.stamp import stamp
 
 
 @pytest.mark.parametrize("name", HOSTILE)

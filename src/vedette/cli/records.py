@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from vedette.alert import Alert
+from vedette.alert import Alert, record
 from vedette.match import Match
 from vedette.rule import Severity
 from vedette.stamp import stamp
@@ -26,22 +26,8 @@ def alert_record(alert: Alert, runbook_url: str) -> dict[str, Any]:
         "rule": alert.rule,
         "title": alert.title,
         "severity": str(Severity(alert.severity)),
-        "outcome": alert.outcome,
-        "first_seen": stamp(alert.first_seen),
-        "last_seen": stamp(alert.last_seen),
-        "count": alert.count,
-        "actor": alert.actor,
-        "address": alert.address,
-        "object": alert.object,
-        "source": alert.source,
-        "file": alert.file,
-        "line": alert.line,
+        **record(alert),
         "runbook_url": runbook_url,
-        "via": alert.via,
-        "why": alert.why,
-        "first_act": alert.act,
-        "last_act": alert.last_act,
-        "detections": alert.detections,
     }
 
 
@@ -70,13 +56,13 @@ def match_record(match: Match, runbook_url: str) -> dict[str, Any]:
     }
 
 
-def encoded(record: dict[str, Any]) -> bytes:
+def encoded(whole: dict[str, Any]) -> bytes:
     """One line of JSON, UTF-8; a lone surrogate in log text becomes a question mark."""
     try:
-        return _encode(record)
+        return _encode(whole)
     except UnicodeEncodeError:
         cleaned = {
             key: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-            for key, value in record.items()
+            for key, value in whole.items()
         }
         return _encode(cleaned)

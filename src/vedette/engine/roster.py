@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from vedette.engine.matcher import Matcher
 from vedette.engine.sighting import Sighting
 from vedette.event import Outcome
 from vedette.match import Match
-from vedette.rule import Correlation, Detection, Rule
+from vedette.rule import Correlation, Detection, Reaction, Rule
 from vedette.schema import Schema
 
 
@@ -86,8 +88,8 @@ class Roster:
     ) -> Match:
         """The match of correlation `number`, told by `act`: `acts` that are new, from `first` to `time`."""
         correlation = self.correlations[number]
-        file, line = place
-        return Match(
+        return msgspec.structs.replace(
+            self.match(act, place),
             rule=self.correlation_rules[number],
             detection=correlation.name,
             title=correlation.title,
@@ -97,15 +99,8 @@ class Roster:
             time=time,
             first=first,
             count=acts,
-            act=act.act,
-            actor=act.actor,
-            address=act.address,
-            object=act.object,
-            via=act.via,
             why=why,
             group=group,
             quiet_after=correlation.quiet_after,
-            source=act.source,
-            file=file,
-            line=line,
+            reaction=Reaction.FIRE.value,
         )

@@ -4,13 +4,14 @@ they may be added to, never renamed; an alert's are those of `-o json`."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from vedette.alert import record as fields
 from vedette.notification import Notification
+from vedette.stamp import stamp
 
 SCHEMA = "vedette.notification/1"
 LONGEST_TEXT = 64 << 10
@@ -28,26 +29,10 @@ def record(notification: Notification) -> dict[str, Any]:
         "occasion": notification.occasion.value,
         "severity": notification.severity,
         "alert": alert.id,
-        "rule": alert.rule,
-        "title": alert.title,
         "reaction": alert.reaction,
-        "outcome": alert.outcome,
-        "first_seen": stamp(alert.first_seen),
-        "last_seen": stamp(alert.last_seen),
-        "count": alert.count,
-        "actor": alert.actor,
-        "address": alert.address,
-        "object": alert.object,
-        "source": alert.source,
-        "file": alert.file,
-        "line": alert.line,
+        **fields(alert),
         "runbook_url": notification.runbook_url,
         "first_step": notification.first_step,
-        "via": alert.via,
-        "why": alert.why,
-        "first_act": alert.act,
-        "last_act": alert.last_act,
-        "detections": list(alert.detections),
         "starts_at": stamp(notification.starts_at),
         "ends_at": stamp(notification.ends_at) if notification.ends_at else None,
         "labels": dict(notification.labels),
@@ -77,15 +62,6 @@ def link(url: str, longest: int) -> str:
         return ""
     fits = len(url) <= longest and url.isascii() and url.isprintable() and " " not in url
     return url if fits and parts.scheme in ("http", "https") and parts.netloc else ""
-
-
-def stamp(time_ns: int) -> str:
-    """RFC 3339 in UTC with microseconds, as `-o json` has it; a time no calendar holds is given in seconds."""
-    try:
-        moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return f"{time_ns / 1e9:.6f}"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % 1_000_000_000 // 1000:06d}Z"
 
 
 def _fitted(value: object, name: str, cut: list[str]) -> object:

@@ -13,7 +13,8 @@ from typing import Any
 from vedette.escape import slack
 from vedette.notification import Notification
 from vedette.rule import Reaction
-from vedette.sinks.record import link, stamp
+from vedette.sinks.record import link
+from vedette.stamp import stamp
 
 # docs.slack.dev/reference/block-kit: header 150, a section's field 2000 and text 3000, 50 blocks. Beside these there is
 # an unwritten bound over all blocks of a message, `msg_blocks_too_long`: 9,597 characters passed and 11,341 did not
