@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input install --
 WORKERS ?= 2
 SPEED ?= 6
 
-.PHONY: help run test check bench bench-watch docs lock format clean
+.PHONY: help run test faults soak check bench bench-watch docs lock format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target what; do printf '  %-17s%s\n' "$$target" "$$what"; done
@@ -23,6 +23,12 @@ endif
 
 test: .venv/dev.done ## every test that a fresh machine can run
 	.venv/bin/python -m pytest -n $(WORKERS) -ra
+
+faults: .venv/dev.done ## the tests of what watch must survive, with every call and 400 kills instead of a sample
+	VEDETTE_FAULTS=ci .venv/bin/python -m pytest -n $(WORKERS) -ra tests/faults
+
+soak: .venv/dev.done ## thousands of kills, faults and rotations (an hour)
+	VEDETTE_FAULTS=soak .venv/bin/python -m pytest -n $(WORKERS) -ra tests/faults
 
 check: .venv/dev.done ## lint, format, types, import contract, printed docs, changelog
 	.venv/bin/ruff check .
