@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from tests.cli.alert_store import HOSTILE, Site, secret_read, until
-from tests.scans import LOGS, ROOT
+from tests.scans import LOGS, ROOT, SETTINGS
+from vedette.cli import main
 from vedette.cli.alert_desk import undelivered
 from vedette.store.acts import Acts
 from vedette.store.alerts import Kept
@@ -271,7 +272,7 @@ def test_a_closed_alert_stays_closed_and_says_by_whom(site: Site, capsys: Captur
     kept = one_of(site, "K5")
     assert site.alerts("close", kept.alert.id, "--reason", " ") == 2
     assert site.alerts("close", kept.alert.id, "--reason", "a drill", "--by", "me") == 0
-    assert "told will be told" in capsys.readouterr().out
+    assert "the running `vedette watch` tells told" in capsys.readouterr().out
     assert site.alerts("close", kept.alert.id, "--reason", "again", "--by", "you") == 0
     assert "by me: a drill" in capsys.readouterr().out
     (record,) = records(site, capsys, "--status", "closed")
@@ -294,6 +295,26 @@ def test_a_running_daemon_tells_what_was_closed_and_what_goes_on(tmp_path: Path,
         assert site.told() == ["opened", "closed", "opened"]
         (again,) = records(site, capsys)
         assert (again["id"], again["count"]) == (alert["id"], 2)
+
+
+def test_the_daemon_tells_what_was_closed_without_its_settings(tmp_path: Path, capsys: Capture) -> None:
+    """Whoever closed it named the store alone, and knew of no sink; it is told all the same, and once."""
+    site = Site(tmp_path)
+    site.write()
+    other = tmp_path / "other.yaml"
+    other.write_text(SETTINGS.read_text("utf-8"), "utf-8")
+    with site.running() as watcher:
+        site.append(secret_read("mallory"))
+        until(lambda: len(site.told()) == 1, "the alert is told")
+        (alert,) = records(site, capsys)
+        close = ["close", alert["id"], "--reason", "x", "--state", str(site.state), "--config", str(other)]
+        assert main(["alerts", *close]) == 0
+        assert "the running `vedette watch` tells who was told of it" in capsys.readouterr().out
+        until(lambda: len(site.told()) == 2, "its end is told")
+        turned = watcher.pulse.committed_at
+        until(lambda: watcher.pulse.committed_at > turned, "the daemon has looked again")
+    site.read(site.log)
+    assert site.told() == ["opened", "closed"]
 
 
 def test_a_running_daemon_keeps_a_silence(tmp_path: Path, capsys: Capture) -> None:

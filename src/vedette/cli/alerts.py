@@ -152,5 +152,6 @@ def _close(desk: Desk, args: argparse.Namespace) -> int:
         return 0
     told = [row for row in desk.visit.outbox.of_alert(kept.alert.id) if row.occasion == "closed"]
     later = [f"{row.sink} at {stamp(row.due)[11:19]}Z" if row.due > now else row.sink for row in told]
-    print(f"{short} closed by {terminal(by)}; {terminal(', '.join(later)) or 'nobody'} will be told")
+    whom = terminal(", ".join(later)) or "who was told of it"
+    print(f"{short} closed by {terminal(by)}; the running `vedette watch` tells {whom}")
     return 0

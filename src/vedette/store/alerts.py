@@ -173,6 +173,11 @@ class Alerts:
         rows = self._database.execute("SELECT time, by, did, said FROM deeds WHERE alert = ? ORDER BY id", alert)
         return [Deed(*row) for row in rows]
 
+    def closings(self, after: int) -> list[tuple[int, str]]:
+        """Number and alert of each time that somebody closed one, behind the number `after`."""
+        rows = self._database.execute("SELECT id, alert FROM deeds WHERE id > ? AND did = 'closed' ORDER BY id", after)
+        return [(number, alert) for number, alert in rows]
+
     def ids(self, most: int) -> list[str]:
         """Ids, of the latest alerts."""
         return [one for (one,) in self._database.execute("SELECT id FROM alerts ORDER BY opened DESC LIMIT ?", most)]

@@ -120,6 +120,8 @@ def _look(path: Path) -> None:
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}; run this as the user who runs `vedette watch`") from error
     if not os.access(path, os.R_OK | os.W_OK):
+        if owner == os.geteuid():
+            raise StoreError(f"{path}: it cannot be written; is the file system read-only?")
         raise StoreError(f"{path}: it belongs to {_user(owner)}: sudo -u {_user(owner)} vedette …")
 
 

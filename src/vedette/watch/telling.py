@@ -12,7 +12,7 @@ from vedette.alert import Alert
 from vedette.notification import Occasion
 from vedette.store.alerts import OWN, Alerts, Kept
 from vedette.store.database import Database
-from vedette.store.outbox import Outbox
+from vedette.store.outbox import WAITING, Outbox
 
 _SECOND = 1_000_000_000
 STORM_ALERTS = 30
@@ -56,6 +56,8 @@ class Telling:
         """The database's version when this was last asked: `vedette alerts` may close what is known as open."""
         self.routes = tuple(routes)
         self.manners = dict(manners)
+        self._heard = 0
+        """The number of the last closing by a person that was looked at."""
         self._known: set[str] = set()
         """Alerts that were routed in this life: most changes are of these."""
         self._told: Counter[str] = Counter()
@@ -70,6 +72,7 @@ class Telling:
         if written != self._written:
             self._written = written
             self._known.clear()
+            self._hear_closings(now)
         for name, alert in alerts.items():
             if name not in self._known:
                 if len(self._known) > _REMEMBERED:
@@ -80,6 +83,22 @@ class Telling:
     def reload(self) -> None:
         """Forget what was not committed."""
         self._known.clear()
+        self._written, self._heard = -1, 0
+
+    def _hear_closings(self, now: int) -> None:
+        """Have the end told of what people closed, whatever sinks the settings had with which they did."""
+        for number, name in self._store.alerts.closings(self._heard):
+            self._heard = number
+            kept = self._store.alerts.get(name)
+            if kept is None or kept.state == "open":
+                continue
+            rows = self._store.outbox.of_alert(name)
+            for sink in {row.sink for row in rows if row.occasion == _OPENED}:
+                manner = self.manners.get(sink)
+                ends = (row for row in rows if (row.sink, row.occasion) == (sink, _CLOSED))
+                planned = any(row.state == WAITING or max(row.told, row.due) >= kept.closed for row in ends)
+                if manner is not None and not planned:
+                    self._store.outbox.put(name, sink, _CLOSED, now, now + manner.hold)
 
     def _opened(self, name: str, alert: Alert, now: int) -> None:
         kept = self._store.alerts.get(name)
