@@ -116,6 +116,9 @@ class Watching:
     def _run_one(self, watcher: Watcher) -> None:
         from vedette import app
 
+        if self._ended:
+            # The signal came while this watcher was made.
+            watcher.pulse.leave()
         try:
             watcher.run(until_read=self._args.until_read)
         except OSError as error:
@@ -181,12 +184,14 @@ class Watching:
     def _signals(self) -> Iterator[None]:
         """SIGTERM and Ctrl-C drain; a second one does not wait for what is still to be told: the outbox keeps it."""
 
+        # A handler may come within another, so that neither may take a lock.
         def leave(_number: int, _frame: object) -> None:
+            again, self._ended = self._ended, True
             if self._watcher is not None:
-                if self._ended:
-                    self._watcher.hurry = True
+                self._watcher.hurry = again
                 self._watcher.pulse.leave()
-            self._ended = True
+            if not again:
+                tell_systemd("STOPPING=1")
 
         def ask(_number: int, _frame: object) -> None:
             self._asked = True
@@ -196,7 +201,6 @@ class Watching:
         try:
             yield
         finally:
-            tell_systemd("STOPPING=1")
             for number, handler in before.items():
                 signal.signal(number, handler)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from vedette.engine.live import Step
 
 _SECOND = 1_000_000_000
+_SLICE = 0.1
+"""Seconds."""
 
 
 @dataclass(slots=True)
@@ -32,7 +35,7 @@ class Pulse:
     def __init__(self, now: int) -> None:
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._leave = threading.Event()
+        self._left = False
         self.began = now
         self.turned = now
         """When the loop last turned."""
@@ -123,15 +126,18 @@ class Pulse:
     @property
     def leaving(self) -> bool:
         """True once the loop is to end; what waits to be told is told first."""
-        return self._leave.is_set()
+        return self._left
 
     def leave(self) -> None:
-        """Have the loop end."""
-        self._leave.set()
+        """Have the loop end. For a signal's handler, which may come while the handler of another is at it: it takes no
+        lock, and an Event has one."""
+        self._left = True
 
     def rest(self, seconds: float) -> None:
-        """Sleep, or until the loop is to end."""
-        self._leave.wait(seconds)
+        """Sleep, or until the loop is to end, within a tenth of a second."""
+        end = time.monotonic() + seconds
+        while not self._left and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _SLICE))
 
     @property
     def stopping(self) -> bool:
@@ -140,7 +146,7 @@ class Pulse:
 
     def stop(self) -> None:
         """Have every thread end."""
-        self._leave.set()
+        self._left = True
         self._stop.set()
 
     def wait(self, seconds: float) -> None:

@@ -104,7 +104,9 @@ class Watcher:
         for server in self.servers:
             server.close(grace=1.0)
         for thread in self._threads:
-            thread.join(max(0.1, end - time.monotonic()))
+            thread.join(0.1)
+            while thread.is_alive() and time.monotonic() < end and not self.hurry:
+                thread.join(0.1)
         for courier in self.couriers:
             courier.sink.close()
 
