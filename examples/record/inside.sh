@@ -12,11 +12,7 @@ for address in 10.0.40.10/32 10.0.40.11/32 10.0.40.12/32 10.0.40.20/32 10.0.20.1
 done
 for address in fd00:10::10/128 2001:db8::66/128; do ip -6 addr add "$address" dev lo nodad; done
 
-# A /dev, /run and user list of our own, so that syslog's socket and the test users never touch the machine's.
-mkdir dev && mount -t tmpfs tmpfs dev && mkdir dev/pts dev/shm
-for node in null zero full random urandom tty; do : > "dev/$node"; mount --bind "/dev/$node" "dev/$node"; done
-mount --bind /dev/pts dev/pts && ln -s pts/ptmx dev/ptmx && ln -s /proc/self/fd dev/fd && mount --rbind dev /dev
-mount -t tmpfs tmpfs /run && mkdir /run/sshd
+source "$HERE/own_dev.sh"
 
 step() { echo "$(date -u +%H:%M:%S) $*" >&2; }
 step "kube-apiserver, etcd, controller-manager"
