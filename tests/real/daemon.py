@@ -102,8 +102,12 @@ class Daemon:
         return answer.status, answer.body.decode()
 
     def metrics(self) -> dict[str, list[tuple[Mapping[str, str], float]]]:
-        """Sample name -> labels and value, as Prometheus would read them."""
-        status, text = self.status("/metrics")
+        """Sample name -> labels and value, as Prometheus would read them; waits where new settings are being taken up,
+        for nobody answers meanwhile."""
+        end = time.monotonic() + DEADLINE
+        while (answer := self.status("/metrics"))[0] == 0 and time.monotonic() < end:
+            time.sleep(0.02)
+        status, text = answer
         assert status == 200, text
         found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
         for family in text_string_to_metric_families(text):

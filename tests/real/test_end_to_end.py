@@ -144,15 +144,24 @@ def test_new_settings_are_taken_up_or_refused_whole(
     assert watching.total("vedette_records_total") == 2
 
 
-def test_settings_that_cannot_run_are_refused_as_well(watching: Daemon, server: AlertmanagerServer, log: Path) -> None:
-    """Settings that are well written and cannot be had (no such address to listen on) leave the old in force."""
-    watching.write(
-        settings(log, to(server)).replace("  files:", "  webhook: [{name: hook, listen: '0.0.0.0:0'}]\n  files:")
-    )
+@pytest.mark.parametrize("listen", ["203.0.113.1:9464", "127.0.0.1:{taken}"])
+def test_settings_that_cannot_run_are_refused_as_well(
+    watching: Daemon, server: AlertmanagerServer, log: Path, listen: str
+) -> None:
+    """Settings that are well written, with a status address that cannot be had, leave the old ones in force."""
+    taken = server.url.rpartition(":")[2]
+    text = watching.config.read_text("utf-8")
+    watching.config.write_text(text.replace(watching.address, listen.format(taken=taken)), "utf-8")
     watching.reload()
     until(lambda: "VedetteSettingsRefused" in held(server), "the finding is told")
+    assert listen.format(taken=taken) in held(server)["VedetteSettingsRefused"].annotations["summary"]
     append(log, recorded(K8))
     until(lambda: "VedetteK8" in held(server), "the old settings hold")
+    assert watching.status("/readyz")[0] == 200
+    watching.config.write_text(text, "utf-8")
+    watching.reload()
+    until(lambda: _closed(watching, "settings_refused"), "the finding ends")
+    assert watching.total("vedette_records_total") == 1
 
 
 def _closed(one: Daemon, rule: str) -> bool:

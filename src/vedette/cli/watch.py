@@ -92,6 +92,8 @@ class Watching:
         self._store = store
         self._next: Settings | None = None
         """What the last SIGHUP asked for."""
+        self._before: Settings | None = None
+        """What held before, until a watcher has turned under the new ones."""
         self._asked = self._ended = self._ready = False
         self._watcher: Watcher | None = None
 
@@ -103,17 +105,19 @@ class Watching:
             _say_start(self._args, self._settings, watcher)
         with self._signals(), Watchdog(self._alive):
             while True:
-                self._run_one(watcher)
+                refused = self._run_one(watcher)
                 if self._ended or self._args.until_read:
                     break
-                watcher = self._made_anew()
+                watcher = self._made_anew(refused)
         if not self._args.quiet:
             if self._ended and sys.stderr.isatty():
                 # Behind the ^C that the terminal shows.
                 print(file=sys.stderr)
             _say_summary(self._args, self._store, before, time.monotonic() - began)
 
-    def _run_one(self, watcher: Watcher) -> None:
+    def _run_one(self, watcher: Watcher) -> Exception | None:
+        """Until it is to end, or to make room for another; gives why new settings cannot run. Raises app.Wrong,
+        StoreError."""
         from vedette import app
 
         if self._ended:
@@ -122,11 +126,15 @@ class Watching:
         try:
             watcher.run(until_read=self._args.until_read)
         except OSError as error:
-            if error.errno not in _NO_ADDRESS:
+            if error.errno not in _NO_ADDRESS or self._ready:
                 raise
-            listen = self._settings.watch.listen
+            watcher.loop.close()
             mend = "another program has it, or it is not this machine's; set watch.listen to a free one"
-            raise app.Wrong([f"watch.listen {listen}: {error.strerror}; {mend}"]) from error
+            wrong = app.Wrong([f"watch.listen {self._settings.watch.listen}: {error.strerror}; {mend}"])
+            if self._before is None:
+                raise wrong from error
+            return wrong
+        return None
 
     def _made(self) -> Watcher:
         from vedette import wiring
@@ -137,18 +145,22 @@ class Watching:
         self._watcher, self._ready = watcher, False
         return watcher
 
-    def _made_anew(self) -> Watcher:
-        """A watcher for the new settings; for the old ones where the new cannot be had after all."""
+    def _made_anew(self, refused: Exception | None) -> Watcher:
+        """A watcher for the new settings; for the old ones where the new cannot be had after all. `refused`: why the
+        new ones could not run."""
         from vedette import app
 
-        old, self._settings = self._settings, self._next or self._settings
-        try:
-            return self._made()
-        except app.Wrong as error:
-            self._settings = old
-            watcher = self._made()
-            self._keep_old(watcher, error)
-            return watcher
+        if refused is None:
+            self._before, self._settings = self._settings, self._next or self._settings
+            try:
+                return self._made()
+            except app.Wrong as error:
+                refused = error
+        if self._before is not None:
+            self._settings, self._before = self._before, None
+        watcher = self._made()
+        self._keep_old(watcher, refused)
+        return watcher
 
     def _keep_old(self, watcher: Watcher, error: Exception) -> None:
         """Say that the settings were not taken up, and why."""
@@ -158,7 +170,7 @@ class Watching:
     def _turned(self) -> None:
         """After a turn: take up the settings anew where that was asked for, or keep the old ones and say why."""
         if not self._ready:
-            self._ready = True
+            self._ready, self._before = True, None
             tell_systemd("READY=1")
         if not self._asked or self._watcher is None:
             return
