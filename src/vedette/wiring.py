@@ -96,8 +96,12 @@ def make_watcher(
     store: Store,
     sinks: Sequence[Sink] = (),
     now: Callable[[], int] = time.time_ns,
+    steady: Callable[[], int] | None = None,
 ) -> Watcher:
-    """Everything wired; nothing runs yet. `sinks`: besides those of the settings. Raises app.Wrong."""
+    """Everything wired; nothing runs yet. `sinks`: besides those of the settings. `steady`: what tells when `now` is
+    set; none: it never is, unless it is the machine's own clock. Raises app.Wrong."""
+    if steady is None and now is time.time_ns:
+        steady = time.monotonic_ns
     rules = rules_for(request, settings)
     listen = _listen(settings)
     pulse = Pulse(now())
@@ -120,7 +124,7 @@ def make_watcher(
     completing = None
     if settings.watch.completion == "on":
         completing = Completing(observing, store.progress.noted(COMPLETING) or {})
-    loop = Loop(scanner, sources, store, live, telling, pulse, evidence, completing, now)
+    loop = Loop(scanner, sources, store, live, telling, pulse, evidence, completing, now, steady)
     composer = Composer(settings.cluster, describer(settings, rules))
     couriers = [Courier(sink, store, telling, composer, pulse, now) for sink in told]
     names = [sink.name for sink in told]

@@ -55,9 +55,11 @@ class Life(msgspec.Struct):
     output: str = "/dev/null"
     """Where standard output and error go."""
     jumps: list[tuple[int, int]] = []
-    """The clock jumps: (turn, nanoseconds)."""
+    """The clock jumps: (turn, nanoseconds); before turn -1: it has done so before this life."""
     turns: int = 0
     """Turns that an inline life takes at least, whether there is something or not."""
+    last: int = 0
+    """The turn after which an inline life stands still and ends; 0: when all is read."""
     ballast: int = 64 << 10
     """Bytes set aside."""
     segment: int = 64 << 20
@@ -91,7 +93,9 @@ def live(life: Life) -> int:
         settings = app.load_settings(life.config)
         store = wiring.open_store(settings, "")
         clock = Clock(life.jumps)
-        watcher = wiring.make_watcher(wiring.WatchRequest(life.config), settings, store, now=clock)
+        clock.turned(-1)
+        request = wiring.WatchRequest(life.config)
+        watcher = wiring.make_watcher(request, settings, store, now=clock, steady=time.monotonic_ns)
     except (app.Wrong, StoreError) as error:
         sys.stderr.write(f"{error}\n")
         return 2  # as the command does
@@ -105,7 +109,7 @@ def live(life: Life) -> int:
             with contextlib.suppress(OSError, StoreError):
                 store.prune(clock())
 
-    turn_all(watcher, before, life.turns)
+    turn_all(watcher, before, life)
     store.close()
     return 0
 
@@ -126,14 +130,16 @@ class Clock:
         self._ahead += self._jumps.get(turn, 0)
 
 
-def turn_all(watcher: Watcher, before: Callable[[int], None] = lambda _: None, least: int = 0) -> None:
+def turn_all(watcher: Watcher, before: Callable[[int], None], life: Life) -> None:
     """What `Watcher.run` does until all is read and told, in one thread."""
     for turn in itertools.count():
         before(turn)
         more = watcher.loop.turn()
         deliver(watcher)
         watcher._look_at_ourselves()
-        if not more and turn >= least:
+        if life.last and turn >= life.last:
+            return
+        if not more and turn >= life.turns:
             break
     watcher.loop.settle()
     deliver(watcher)

@@ -32,6 +32,8 @@ class Outcome:
     """Id -> what a person is shown of it."""
     findings: Mapping[str, str]
     """Kind -> subject."""
+    states: Mapping[str, str]
+    """Alert -> open or closed."""
     counters: Mapping[str, Mapping[str, int]]
     evidence: Mapping[str, bytes]
     outbox: frozenset[tuple[str, str, str, str]]
@@ -59,6 +61,7 @@ def outcome(folder: Path) -> Outcome:
     return Outcome(
         {one.alert.id: shown(one) for one in kept if one.alert.id not in own},
         {one.alert.rule: one.alert.object for one in kept if one.alert.id in own},
+        {one.alert.id: one.state for one in kept if one.alert.id not in own},
         {name: {k: v for k, v in sums.items() if k not in _TOLD_AGAIN} for name, sums in counters.items() if name},
         {path.name: plain(path) for path in sorted((state / "evidence").iterdir())},
         frozenset((a, b, c, d) for a, b, c, d in rows if a not in own),

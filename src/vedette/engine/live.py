@@ -69,6 +69,8 @@ class Live:
         self._lateness = lateness
         self._numbers = {one.name: at for at, one in enumerate(roster.detections)}
         self._joins = {one.name: at for at, one in enumerate(roster.correlations)}
+        self._latest = now
+        """The latest that the clock has said: set back by mistake, it would make every record one of the future."""
         self._high: dict[str, int] = {}
         """By format the latest time of an act."""
         self._encode = msgspec.msgpack.Encoder().encode
@@ -88,6 +90,7 @@ class Live:
         `ahead`: by how much it is due sooner.
         """
         step = Step()
+        self._latest = max(self._latest, now)
         acts = self._resolve(batch, now, step)
         if idle:
             acts += self._expire(now, ahead)
@@ -149,7 +152,7 @@ class Live:
     def _in_time(self, one: Placed, now: int, step: Step) -> Placed:
         """The act with a time that can be: not from the future; and a note of one that is late."""
         sighting = one.sighting
-        if sighting.time > now + _FUTURE:
+        if sighting.time > self._latest + _FUTURE:
             step.future += 1
             why = "; ".join(filter(None, [sighting.why, "its record claims a time to come"]))
             return msgspec.structs.replace(one, sighting=msgspec.structs.replace(sighting, time=now, why=why))

@@ -22,10 +22,12 @@ import msgspec
 from vedette.engine.live import Live, Placed, Step
 from vedette.scan import Scanner
 from vedette.sources.base import Piece, Position, Source
+from vedette.store.clock import catch_up, shift
 from vedette.store.database import Busy, Full, StoreError
 from vedette.store.progress import Mark
 from vedette.store.segments import Segments
 from vedette.store.store import Store
+from vedette.watch.clock import Jumps
 from vedette.watch.completing import Completing
 from vedette.watch.observing import COMPARED
 from vedette.watch.pulse import Pulse
@@ -78,8 +80,10 @@ class Loop:
         evidence: Mapping[str, Segments],
         completing: Completing | None = None,
         now: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] | None = None,
     ) -> None:
-        """`evidence`: by source, for those whose lines are kept and do not stand in a spool already."""
+        """`evidence`: by source, for those whose lines are kept and do not stand in a spool already. `steady`: see
+        `clock.Jumps`."""
         self._scanner = scanner
         self.sources = tuple(sources)
         self._store = store
@@ -89,6 +93,9 @@ class Loop:
         self._evidence = evidence
         self._completing = completing
         self._now = now
+        self._jumps = Jumps(now(), steady)
+        self._jump = 0
+        """Nanoseconds by which the clock was set since the last commit."""
         self._streams: dict[tuple[str, str], Stream] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
         self._upkeep = 0
@@ -123,6 +130,7 @@ class Loop:
         with store.database.transaction():
             for name, position in begun.items():
                 store.progress.note(name, position)
+            catch_up(store.database, now)
             # What would overrule it may stand in what was not read yet.
             store.acts.postpone(now + 30 * _SECOND)
 
@@ -131,11 +139,25 @@ class Loop:
         turn = _Turn()
         more = self._read(turn)
         now = self._now()
+        self._set(now)
         self._pulse.alive(now)
         if turn.bytes or turn.marks or self._due(now):
             self._commit(turn, now, idle=not more)
         self.read = turn.bytes
         return more
+
+    def _set(self, now: int) -> None:
+        """See whether the clock was set."""
+        jump = self._jumps.look(now)
+        if jump:
+            _log.warning("the clock was set", extra={"seconds": jump // _SECOND})
+            self._jump += jump
+            self._upkeep += jump
+            self._forgot += jump
+            self._pruned += jump
+            self._pulse.set_clock(jump)
+            # Windows know by the clock when they were touched.
+            self._live.reload(now)
 
     def _read(self, turn: _Turn) -> bool:
         """Poll every source until all have nothing or the turn is full; True where it is full."""
@@ -194,6 +216,8 @@ class Loop:
         while True:
             try:
                 with self._store.database.transaction():
+                    if self._jump:
+                        shift(self._store.database, self._jump)
                     step = self._live.step(turn.placed, now, idle=idle, ahead=ahead)
                     self._note(turn, step, positions, now)
                     self._telling.changed(step.alerts, now)
@@ -218,6 +242,7 @@ class Loop:
                 self._telling.reload()
                 raise
         self._pulse.stuck("")
+        self._jump = 0
         self._upkeep = now
         self._after(turn, step, now)
 
@@ -300,7 +325,9 @@ class Loop:
         self._store.acts.forget(now - _DAY)
         if now - self._pruned >= _PRUNE:
             self._pruned = now
-            threading.Thread(target=_prune, args=(self._store, now), name="prune", daemon=True).start()
+            # Set ahead by mistake, the clock would make all evidence too old.
+            at = now - max(0, self._jumps.ahead)
+            threading.Thread(target=_prune, args=(self._store, at), name="prune", daemon=True).start()
 
     def settle(self) -> None:
         """Nothing more will come: what is held counts as it stands."""

@@ -56,7 +56,16 @@ class Pulse:
 
     def restore(self, name: str, arrived: int) -> None:
         """When records of a source had last come before the start."""
-        self.sources[name] = SourcePulse(arrived)
+        self.sources[name] = SourcePulse(min(arrived, self.began))
+
+    def set_clock(self, by: int) -> None:
+        """The clock was set by so many nanoseconds; what was noted by it moves along."""
+        with self._lock:
+            self.began += by
+            self.turned += by
+            self.committed_at += by
+            for source in self.sources.values():
+                source.arrived += by if source.arrived else 0
 
     def alive(self, now: int) -> None:
         """The loop has turned."""
