@@ -21,7 +21,7 @@ from vedette.event import Event
 from vedette.formats import FORMATS, SCHEMAS
 from vedette.formats.base import Batch, Format, Tally, TrustedProxy, Unreadable
 from vedette.formats.document import repeats_keys
-from vedette.formats.reader import Reader
+from vedette.formats.reader import Reader, projectors_for
 from vedette.rule import Rule
 from vedette.schema import Projection
 from vedette.sources.compressed import Broken
@@ -109,12 +109,13 @@ class Scanner:
             name: self.matchers[name].projection if name in self.matchers else Projection(name, ()) for name in FORMATS
         }
 
-    def reader(self, quarantine: Callable[[int, str, bytes], None] | None) -> Reader:
-        """A reader for one range, its records bound to the matchers."""
-        reader = Reader(self.formats, self.projections, quarantine)
+        self._projectors = projectors_for(self.formats, self.projections)
         for name, matcher in self.matchers.items():
-            matcher.bind(reader.projectors[name])
-        return reader
+            matcher.bind(self._projectors[name])
+
+    def reader(self, quarantine: Callable[[int, str, bytes], None] | None) -> Reader:
+        """A reader for one range; all share the projectors that the matchers are bound to."""
+        return Reader(self.formats, self.projections, quarantine, self._projectors)
 
     def read(self, file: File, part: Range) -> Iterator[Report | Done]:
         """Read one range: now and then a report of what was seen, at last `Done`."""

@@ -281,3 +281,14 @@ def test_bytes_that_are_no_text_end_no_scan(field: str) -> None:
     reading = read(raw + b"\n" + json.dumps(entry()).encode() + b"\n")
     assert reading.tally.records == 2
     assert reading.events["sshd"] >= 1
+
+
+def test_a_stamp_without_year_is_read_by_the_time_of_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is watched for months, over a new year: the line is from today, not from a year ago."""
+    now = 1_795_000_000
+    monkeypatch.setattr("vedette.formats.sshd.time.time", lambda: now)
+    watched = Sshd()
+    line = f"Jan  5 10:00:00 bastion sshd[77]: {_ACCEPTED}".encode()
+    assert watched.read(line).time < now * 1_000_000_000
+    now += 60 * 86_400
+    assert now * 1_000_000_000 - watched.read(line).time < 60 * 86_400 * 1_000_000_000

@@ -35,8 +35,9 @@ class Sshd:
     schema: Schema = SCHEMA
 
     def __init__(self, now: int | None = None) -> None:
-        """`now`, seconds since 1970, is the latest time that a stamp without year may mean; by default it is now."""
-        self._now = int(time.time()) if now is None else now
+        """`now`, seconds since 1970, is the latest time that a stamp without year may mean; by default when the line is
+        read, which for a log that is watched may be months after the start."""
+        self._now = now
 
     def recognises(self, parts: Mapping[str, Raw]) -> bool:
         """True for an entry of the journal that sshd itself made."""
@@ -54,7 +55,8 @@ class Sshd:
             line = _line(raw)
         except Ignored as reason:
             raise Unreadable(str(reason)) from reason
-        return self._event(raw, line, time_of(line.stamp, self._now) or 0, "")
+        now = int(time.time()) if self._now is None else self._now
+        return self._event(raw, line, time_of(line.stamp, now) or 0, "")
 
     def _entry(self, raw: bytes, document: Document) -> Event:
         entry = document.fields
