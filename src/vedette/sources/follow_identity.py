@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 HEAD = 256
 """Bytes that are hashed at the begin and before the offset."""
@@ -71,12 +71,15 @@ class Place:
 
     def position(self) -> dict[str, object]:
         """As JSON values; `parse` reads it."""
-        values = {key: value for key, value in asdict(self).items() if key != "stream"}
+        values: dict[str, object] = {name: getattr(self, name) for name in _KEPT}
         return values | {"path": printable(self.path), "real": printable(self.real)}
 
     def signature(self) -> tuple[int, int, int, int]:
         """What changes when the file does."""
         return (self.dev, self.ino, self.size, self.mtime)
+
+
+_KEPT = tuple(one.name for one in fields(Place) if one.name != "stream")
 
 
 def parse(stream: str, position: Mapping[str, object]) -> Place | None:
