@@ -288,6 +288,31 @@ def test_a_second_interrupt_waits_for_nobody(tmp_path: Path, manager: Manager) -
             assert time.monotonic() - began < 4
 
 
+def test_a_closed_terminal_ends_it(tmp_path: Path, manager: Manager) -> None:
+    """SIGHUP takes up the settings as long as the terminal is there; when that is closed, it ends as asked to."""
+    (tmp_path / "empty.log").touch()
+    master, terminal = os.openpty()
+    with subprocess.Popen(
+        ["setsid", "--ctty", *command("--config", SETTINGS, "--state", "store", "-q", "empty.log")],
+        cwd=tmp_path,
+        env=environment(NOTIFY_SOCKET=str(manager.path)),
+        stdin=terminal,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            os.close(terminal)
+            manager.wait_for("READY=1")
+            process.send_signal(signal.SIGHUP)
+            manager.wait_for("RELOADING=1")
+            manager.wait_for("READY=1")
+            os.close(master)
+            manager.wait_for("STOPPING=1")
+            assert process.wait(DEADLINE) == 0
+        finally:
+            process.kill()
+
+
 def test_nobody_is_told_where_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without systemd nothing is sent and no watchdog runs; a socket that is gone costs nothing."""
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import os
 import shlex
 import signal
 import sys
@@ -205,7 +206,12 @@ class Watching:
             if not again:
                 tell_systemd("STOPPING=1")
 
-        def ask(_number: int, _frame: object) -> None:
+        attended = os.isatty(0)
+
+        def ask(number: int, frame: object) -> None:
+            if attended and not os.isatty(0):
+                # Not an operator's wish: the terminal was closed.
+                leave(number, frame)
             self._asked = True
 
         before = {one: signal.signal(one, leave) for one in (signal.SIGTERM, signal.SIGINT)}
