@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -128,7 +129,8 @@ def make_watcher(
     composer = Composer(settings.cluster, describer(settings, rules))
     couriers = [Courier(sink, store, telling, composer, pulse, now) for sink in told]
     names = [sink.name for sink in told]
-    findings = Findings(store, telling, pulse, watched, octets(settings.watch.free_space), names, now)
+    lapsed = settings.lapsed(datetime.now(UTC).date())
+    findings = Findings(store, telling, pulse, watched, octets(settings.watch.free_space), names, now, lapsed)
     status = Status(store, pulse, sources, names, now)
     servers = [Server(*listen, status.answer)] if listen else []
     return Watcher(

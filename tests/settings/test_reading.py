@@ -18,7 +18,12 @@ Against = Callable[[str], list[Problem]]
         ("vault:\n  terrafrom: {}", (2, 3), "unknown key 'terrafrom' in vault", "did you mean terraform?"),
         ("terraform: {}", (1, 1), "unknown key 'terraform' in the settings", "it belongs under vault"),
         ("audit_flags: []", (1, 1), "unknown key 'audit_flags' in the settings", "it belongs under sources.kube_audit"),
-        ("sources: {zeek: {}}", (1, 11), "unknown key 'zeek' in sources", "known here: kube_audit, files, journald, webhook, loki, vault, kube, hashes"),
+        (
+            "sources: {zeek: {}}",
+            (1, 11),
+            "unknown key 'zeek' in sources",
+            "known here: kube_audit, files, journald, webhook, loki, vault, kube, hashes",
+        ),
         ("- a", (1, 1), "the settings must be a map, not a list", "its keys: networks, "),
         ("networks: [10.0.0.0/8]", (1, 11), "networks must be a map, not a list", ""),
         ("networks: {lan: [7]}", (1, 18), "networks.lan[0] must be a text, not the number 7", "quote it"),

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from vedette.cli.notify import Watchdog, tell_systemd
@@ -96,6 +97,8 @@ class Watching:
         self._before: Settings | None = None
         """What held before, until a watcher has turned under the new ones."""
         self._asked = self._ended = self._ready = False
+        self._day = _today()
+        """The day whose exceptions are in force."""
         self._watcher: Watcher | None = None
 
     def run(self) -> None:
@@ -173,6 +176,8 @@ class Watching:
         if not self._ready:
             self._ready, self._before = True, None
             tell_systemd("READY=1")
+        if self._watcher is not None and not self._asked:
+            self._mind_the_day(self._watcher)
         if not self._asked or self._watcher is None:
             return
         from vedette import app, wiring
@@ -188,6 +193,16 @@ class Watching:
             return
         self._next = settings
         self._watcher.pulse.leave()
+
+    def _mind_the_day(self, watcher: Watcher) -> None:
+        """Where an exception's last day is over, have the rules made anew, of the same settings: it excuses no longer,
+        whatever the file says by now."""
+        today = _today()
+        if today != self._day:
+            if self._settings.lapsed(today) != self._settings.lapsed(self._day):
+                self._next = self._settings
+                watcher.pulse.leave()
+            self._day = today
 
     def _alive(self) -> bool:
         """The loop has turned lately, or waits for room on a full disk."""
@@ -221,6 +236,10 @@ class Watching:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 class Screen:

@@ -103,6 +103,15 @@ class Settings(Written):
             for entry in self.automation
         )
 
+    def lapsed(self, today: date) -> tuple[str, ...]:
+        """A sentence for each exception that excuses no longer on `today`."""
+        return tuple(
+            f"{self.origin(('exceptions', index))}: the exception for {', '.join(one.rule)} expired on {one.expires}:"
+            f" {one.reason} ({one.owner})"
+            for index, one in enumerate(self.exceptions)
+            if one.expires is not None and expired(one, today)
+        )
+
     def filters(self, today: date) -> list[Filter]:
         """Automation, and the exceptions that hold on `today`, as Sigma filters; a title says where each was said."""
         found = []

@@ -12,7 +12,7 @@ from pathlib import Path
 from vedette.network import Networks
 from vedette.problem import Problem
 from vedette.settings.allowlist import Allowlist, NotAnAllowlist, read_allowlist
-from vedette.settings.checks import check, check_takeaways, expired, note_expired
+from vedette.settings.checks import check, check_takeaways, note_expired
 from vedette.settings.effective import Origin, Settings
 from vedette.settings.key import Texts
 from vedette.settings.networks import ALLOWLIST, RESERVED, check_lists, note_missing
@@ -138,13 +138,14 @@ def _settle(document: Document, folder: Path | None, rules: Collection[str] | No
     origins |= _origins(document, (), ())
     namespaces = _namespaces(written.sensitive_namespaces, defaults.sensitive_namespaces, document, origins)
     merged = replace(written, networks=lists, automation=automation, sensitive_namespaces=namespaces)
-    return Settings(
+    settled = Settings(
         **{key.name: getattr(merged, key.name) for key in fields(Written)},
         file=document.file,
         problems=_sorted(problems),
-        notes=_notes(written, document, folder, today, has_lists=has_lists),
+        notes=_notes(document, folder, has_lists=has_lists),
         origins=origins,
     )
+    return replace(settled, notes=(*settled.notes, *settled.lapsed(today)))
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -218,16 +219,8 @@ def _origin(document: Document, path: YamlPath) -> Origin:
     return Origin(document.file, document.at(path, value=True)[0])
 
 
-def _notes(
-    written: Written, document: Document, folder: Path | None, today: date, *, has_lists: bool
-) -> tuple[str, ...]:
-    """Lines for stderr at every start."""
+def _notes(document: Document, folder: Path | None, *, has_lists: bool) -> tuple[str, ...]:
+    """Lines for stderr at every start: which defaults are in use."""
     if folder is None:
         return (_NO_FILE,)
-    found = [] if has_lists else [f"{document.file} {_NO_NETWORKS}"]
-    for index, entry in enumerate(written.exceptions):
-        if entry.expires is not None and expired(entry, today):
-            where = _origin(document, ("exceptions", index))
-            what = f"the exception for {', '.join(entry.rule)} expired on {entry.expires}"
-            found.append(f"{where}: {what}: {entry.reason} ({entry.owner})")
-    return tuple(found)
+    return () if has_lists else (f"{document.file} {_NO_NETWORKS}",)

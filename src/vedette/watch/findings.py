@@ -55,6 +55,8 @@ class Findings:
     """Bytes."""
     sinks: Sequence[str]
     now: Callable[[], int]
+    lapsed: Sequence[str] = ()
+    """A sentence for each exception of the settings that excuses no longer."""
     _counts: list[tuple[int, dict[str, dict[str, int]]]] = field(default_factory=list)
     """Sums of the last minutes, to tell what changed within them."""
 
@@ -187,6 +189,14 @@ class Findings:
     def _watcher(self, now: int) -> Iterable[Finding]:
         for name, (reason, mend) in list(self.pulse.observers.items()):
             yield Finding("cannot_look", name, Severity.WARNING, f"{name} cannot be looked at: {reason}", mend)
+        for sentence in self.lapsed:
+            yield Finding(
+                "exception_expired",
+                sentence.partition(": ")[0],
+                Severity.WARNING,
+                sentence.partition(": ")[2],
+                "remove it from the settings, or give it a new day and a reason why",
+            )
         if self.pulse.reload_failed:
             yield Finding(
                 "settings_refused",
