@@ -163,3 +163,12 @@ def records(folder: Path, sources: Iterable[str]) -> int:
 def spooled(folder: Path, source: str) -> list[bytes]:
     """The lines in a source's spool."""
     return plain(folder / "state" / "spool" / source).splitlines(keepends=True)
+
+
+def counted(folder: Path, name: str) -> int:
+    """A sum of the engine's: duplicates, late, future."""
+    database = Database(folder / "state", create=False)
+    try:
+        return Progress(database).counts().get("", {}).get(name, 0)
+    finally:
+        database.close()
