@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,6 +58,18 @@ def moved(event: dict[str, object], number: int, begin: str, actor: str) -> dict
     found["auditID"] = str(uuid.UUID(int=number + (hash_of(actor) << 64)))
     found["requestReceivedTimestamp"] = found["stageTimestamp"] = stamp
     return found
+
+
+def storm(number: int, *, actors: int, begin: str = "2026-11-23T09:30:00") -> Iterator[bytes]:
+    """Shells into pods within one second of event time, by so many actors in turn."""
+    (line,) = [line for line in recorded("kube") if b'"subresource":"exec"' in line and b'"code":101' in line][:1]
+    event = json.loads(line)
+    for n in range(number):
+        stamp = f"{begin}.{n * 999_999 // number:06d}Z"
+        event["auditID"] = str(uuid.UUID(int=n))
+        event["requestReceivedTimestamp"] = event["stageTimestamp"] = stamp
+        event["user"] = {**event["user"], "username": f"actor-{n % actors}@example.org"}
+        yield json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
 
 def hash_of(text: str) -> int:

@@ -32,6 +32,7 @@ from vedette.sources import (  # noqa: F401 - imported once, before the forks
 from vedette.store import segments as segments_module
 from vedette.store import store as store_module
 from vedette.store.database import StoreError
+from vedette.watch import courier as courier_module
 from vedette.watch import loop as loop_module
 from vedette.watch import watcher as watcher_module
 from vedette.watch.watcher import Watcher
@@ -64,6 +65,8 @@ class Life(msgspec.Struct):
     """Bytes set aside."""
     segment: int = 64 << 20
     """Bytes after which a segment is finished."""
+    hasty: bool = False
+    """A sink is given up after a second, and what is wrong is looked for all the time."""
     linger: float = 0.3
     """Seconds for which a rotated file is kept open."""
 
@@ -81,6 +84,8 @@ def live(life: Life) -> int:
     loop_module._POLL = loop_module._TURN = life.piece
     store_module._BALLAST = life.ballast
     follow._EVERY, watcher_module._IDLE = 0.05, 0.01
+    if life.hasty:
+        courier_module._PATIENCE, courier_module._LONGEST_WAIT, watcher_module._LOOK = 10**9, 0.2, 0.2
     for module in (follow, follow_roster, follow_track):
         vars(module)["LINGER"] = life.linger
     segments_module.Limits = functools.partial(segments_module.Limits, size=life.segment)  # type: ignore[misc,assignment]
