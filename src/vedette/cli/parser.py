@@ -17,6 +17,8 @@ _EXAMPLES = """\
 examples:
   vedette scan /var/log/kubernetes/audit.log      every alert in one log
   vedette scan logs/ -o jsonl | jq .rule          a folder, gz and zst included
+  vedette watch /var/log/kubernetes/audit.log     follow it; alerts as things happen
+  vedette alerts list                             what was found while watching
   vedette init logs/ > vedette.yaml               settings from what the logs show
   vedette rules show K3                           what a rule catches, and what it cannot see
   vedette explain K3 event.json                   clause by clause, why it fired or not
