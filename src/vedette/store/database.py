@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,26 @@ class Database:
         try:
             self._connection = apsw.Connection(str(self.path))
             self._connection.set_busy_timeout(_PATIENCE_MS)
-            self._connection.pragma("journal_mode", "wal")
+            self._write_ahead()
             self._connection.pragma("synchronous", "full")
             # A reader that sleeps in a transaction must not let the log grow for ever.
             self._connection.pragma("journal_size_limit", 64 << 20)
             self._migrate()
         except apsw.Error as error:
             raise StoreError(f"{self.path}: {error}") from error
+
+    def _write_ahead(self) -> None:
+        """Turn to the write-ahead log. For that alone SQLite does not wait for others, whatever its busy timeout."""
+        end = time.monotonic() + _PATIENCE_MS / 1000
+        while True:
+            try:
+                self._connection.pragma("journal_mode", "wal")
+            except apsw.BusyError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def execute(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run one statement; gives all its rows. Raises Busy, Full or StoreError."""

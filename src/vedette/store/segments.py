@@ -50,7 +50,8 @@ class Segments:
         self.limits = limits or Limits()
         self._clock = clock
         self._lock = threading.Lock()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         names = self.names()
         self._name = names[-1] if names else ""
         self._number = _number(self._name)
