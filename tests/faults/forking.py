@@ -35,8 +35,12 @@ class Forker:
         )
 
     def start(self, life: Life) -> int:
-        """Begin a life; gives its process."""
+        """Begin a life; gives its process. One that a failed test has left is ended first."""
         assert self._process.stdin is not None
+        if self._life:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._life, signal.SIGKILL)
+            self.wait()
         self._process.stdin.write(msgspec.json.encode(life) + b"\n")
         self._process.stdin.flush()
         self._life = int(self._answer()["pid"])
@@ -61,7 +65,8 @@ class Forker:
     def close(self) -> None:
         """End the process that forks, and a life that a failed test has left."""
         if self._life:
-            os.kill(self._life, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._life, signal.SIGKILL)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):

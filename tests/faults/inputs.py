@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def short(name: str) -> list[bytes]:
     return lines[60:100]
 
 
-def write_all(folder: Path, logs: dict[str, Sequence[bytes]]) -> None:
+def write_all(folder: Path, logs: Mapping[str, Sequence[bytes]]) -> None:
     """Each log as a whole file."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in logs.items():

@@ -86,6 +86,9 @@ def live(life: Life) -> int:
     follow._EVERY, watcher_module._IDLE = 0.05, 0.01
     if life.hasty:
         courier_module._PATIENCE, courier_module._LONGEST_WAIT, watcher_module._LOOK = 10**9, 0.2, 0.2
+        for sink in (alertmanager.Alertmanager, slack.Slack, webhook.Webhook):
+            defaults: dict[str, Any] = vars(sink)["__init__"].__kwdefaults__
+            defaults["timeout"] = 1.0
     for module in (follow, follow_roster, follow_track):
         vars(module)["LINGER"] = life.linger
     segments_module.Limits = functools.partial(segments_module.Limits, size=life.segment)  # type: ignore[misc,assignment]

@@ -172,3 +172,19 @@ def counted(folder: Path, name: str) -> int:
         return Progress(database).counts().get("", {}).get(name, 0)
     finally:
         database.close()
+
+
+def entries(folder: Path) -> list[tuple[str, str, str, str, int, str]]:
+    """The outbox: alert, sink, occasion, state, when it was told, and the alert's rule; in the order of putting."""
+    try:
+        database = Database(folder / "state", create=False)
+    except StoreError:
+        return []  # not yet
+    try:
+        rows = database.execute(
+            "SELECT alert, sink, occasion, outbox.state, told, rule FROM outbox JOIN alerts ON alerts.id = alert"
+            " ORDER BY outbox.id"
+        )
+    finally:
+        database.close()
+    return [(a, b, c, d, e, f) for a, b, c, d, e, f in rows]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,38 +12,12 @@ from tests.faults.conftest import amount
 from tests.faults.forking import Forker
 from tests.faults.inputs import settings, storm
 from tests.faults.lives import Life
+from tests.faults.memory import peak_of
 from tests.faults.outcome import outcome
 from vedette.watch.telling import STORM_ALERTS
 
 _MEMORY = 300 << 20
 """Bytes that a watcher may take at most."""
-
-
-def peak_of(forker: Forker, life: Life) -> tuple[int, int]:
-    """A whole life: how it ended, and the most memory that it took, in bytes."""
-    pid = forker.start(life)
-    peak = 0
-    over = threading.Event()
-
-    def look() -> None:
-        nonlocal peak
-        while not over.is_set():
-            try:
-                status = Path(f"/proc/{pid}/status").read_text("ascii")
-            except OSError:
-                return
-            found = re.search(r"VmHWM:\s+(\d+) kB", status)
-            if found:
-                peak = max(peak, int(found[1]) << 10)
-            time.sleep(0.02)
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        return forker.wait(), peak
-    finally:
-        over.set()
-        looking.join()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
