@@ -108,6 +108,10 @@ class Follow:
                 if left <= least:
                     break
             groups = busy
+        if left <= 0 and not pieces:
+            # A line's end was looked for and not found yet. An empty piece says that there is more.
+            live = [track for group in self._groups for track in group if track.live]
+            pieces += [track.piece(b"") for track in live[:1]]
         return pieces
 
     def committed(self, positions: Mapping[str, Position]) -> Sequence[str]:

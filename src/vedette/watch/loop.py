@@ -64,6 +64,8 @@ class _Turn:
     """Source -> bytes of lines written and not synced yet."""
     observations: list[bytes] = field(default_factory=list)
     bytes: int = 0
+    given: bool = False
+    """Some source gave a piece, be it empty."""
 
 
 class Loop:
@@ -102,8 +104,8 @@ class Loop:
         self._forgot = self._now()
         self._gone: list[tuple[str, str]] = []
         """Source and stream of positions that need not be kept."""
-        self.read = 0
-        """Bytes of the last turn."""
+        self.read = False
+        """The last turn was given something."""
         self._pruned = 0
         self._last_bytes: dict[str, int] = {}
         self._resume()
@@ -143,7 +145,7 @@ class Loop:
         self._pulse.alive(now)
         if turn.bytes or turn.marks or self._due(now):
             self._commit(turn, now, idle=not more)
-        self.read = turn.bytes
+        self.read = turn.given
         return more
 
     def _set(self, now: int) -> None:
@@ -163,13 +165,14 @@ class Loop:
         """Poll every source until all have nothing or the turn is full; True where it is full."""
         end = time.monotonic() + _LONGEST_TURN
         while True:
-            read = 0
+            given = False
             for source in self.sources:
                 for piece in source.poll(_POLL):
                     self._take(source, piece, turn)
-                    read += len(piece.data)
-            turn.bytes += read
-            if not read:
+                    turn.bytes += len(piece.data)
+                    given = True
+            turn.given |= given
+            if not given:
                 return False
             if turn.bytes >= _TURN or time.monotonic() >= end:
                 return True
