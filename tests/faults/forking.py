@@ -52,6 +52,11 @@ class Forker:
         self._life = 0
         return status
 
+    def end(self) -> int:
+        """Kill the life that was begun."""
+        os.kill(self._life, signal.SIGKILL)
+        return self.wait()
+
     def run(self, life: Life) -> int:
         """A whole life; one that hangs is ended, which fails."""
         pid = self.start(life)
