@@ -19,6 +19,7 @@ from vedette.engine.sighting import Sighting
 from vedette.event import Event
 from vedette.formats import SCHEMAS
 from vedette.formats.base import Batch, Unreadable
+from vedette.formats.reader import Reader, projectors_for
 from vedette.rule import AllOf, AnyOf, Block, Correlation, Detection, Node, Not, Regex, Rule, Severity, Test, Text
 from vedette.scan import Plan, Scanner
 from vedette.schema import Projection
@@ -166,18 +167,18 @@ class _Stage:
         self._scanner = Scanner(Plan((self.rule,), app.trusted_proxies(settings)))
         self.roster = self._scanner.roster
         # A mutant may look at a field that the whole rule need not decode for every event.
-        self._scanner.projections = {
+        self._projections = {
             name: Projection(name, tuple(one for one in schema.fields.values() if one.hot or one.warm))
             for name, schema in SCHEMAS.items()
         }
-        self._projectors = self._scanner.reader(None).projectors
+        self._projectors = projectors_for(self._scanner.formats, self._projections)
         self.proofs: list[_Proof] = []
         for case in cases:
             batches = self._batches(case.lines)
             self.proofs.append(_Proof(case, batches, self._all(self.roster, batches)))
 
     def _batches(self, lines: bytes) -> list[_Read]:
-        reader = self._scanner.reader(None)
+        reader = Reader(self._scanner.formats, self._projections, None, self._projectors)
         found = []
         for batch in [*reader.feed(lines), *reader.finish()]:
             events = [self._event(batch, index) for index in range(len(batch.records))]

@@ -108,7 +108,6 @@ class Scanner:
         self.projections = {
             name: self.matchers[name].projection if name in self.matchers else Projection(name, ()) for name in FORMATS
         }
-
         self._projectors = projectors_for(self.formats, self.projections)
         for name, matcher in self.matchers.items():
             matcher.bind(self._projectors[name])
