@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vedette.settings import Settings, SettingsError, load_text
+from vedette.settings.key import keys
 from vedette.settings.printing import shown
 from vedette.settings.reading import element
-from vedette.settings.key import keys
 from vedette.settings.written import Written
 
 TODAY = date(2026, 11, 23)
