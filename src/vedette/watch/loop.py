@@ -34,8 +34,8 @@ from vedette.watch.pulse import Pulse
 from vedette.watch.streams import Refused, Stream
 from vedette.watch.telling import Telling
 
-_TURN = 32 << 20
-"""Bytes read before a commit."""
+_TURN = 128 << 20
+"""Bytes read before a commit. Nothing of them is held, and each commit waits for the disk three times."""
 _POLL = 1 << 19
 """Bytes asked of a source at once: what was read a moment ago is still in the processor's cache when it is judged."""
 _LONGEST_TURN = 0.25
@@ -107,7 +107,6 @@ class Loop:
         self.read = False
         """The last turn was given something."""
         self._pruned = 0
-        self._last_bytes: dict[str, int] = {}
         self._resume()
 
     def _resume(self) -> None:
@@ -326,6 +325,10 @@ class Loop:
         """Let go of what can matter no more. An act is known for a day, a webhook repeats a batch for two minutes."""
         self._forgot = now
         self._store.acts.forget(now - _DAY)
+        if self._store.set_aside():
+            # There is room again. A source that is quiet would else be called unkept until its next line.
+            for name in list(self._pulse.unkept):
+                self._pulse.evidence(name, "")
         if now - self._pruned >= _PRUNE:
             self._pruned = now
             # Set ahead by mistake, the clock would make all evidence too old.
