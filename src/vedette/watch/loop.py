@@ -244,6 +244,7 @@ class Loop:
                 self._telling.reload()
                 raise
         self._pulse.stuck("")
+        self._pulse.calm()
         self._jump = 0
         self._upkeep = now
         self._after(turn, step, now)
@@ -325,10 +326,7 @@ class Loop:
         """Let go of what can matter no more. An act is known for a day, a webhook repeats a batch for two minutes."""
         self._forgot = now
         self._store.acts.forget(now - _DAY)
-        if self._store.set_aside():
-            # There is room again. A source that is quiet would else be called unkept until its next line.
-            for name in list(self._pulse.unkept):
-                self._pulse.evidence(name, "")
+        self._store.set_aside()
         if now - self._pruned >= _PRUNE:
             self._pruned = now
             # Set ahead by mistake, the clock would make all evidence too old.

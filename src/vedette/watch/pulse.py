@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from vedette.engine.live import Step
 
 _SECOND = 1_000_000_000
+_FRESH = 15.0
+"""Seconds for which a failure is told, where nothing was tried since."""
 _SLICE = 0.1
 """Seconds."""
 
@@ -46,7 +48,9 @@ class Pulse:
         self.stuck_for = ""
         """Why nothing can be committed, or nothing."""
         self.unkept: dict[str, str] = {}
-        """Evidence that cannot be written: source -> why."""
+        """Evidence that could not be written lately: source -> why."""
+        self._unkept_at: dict[str, float] = {}
+        """When that was last so, on the clock that is never set."""
         self.observers: dict[str, tuple[str, str]] = {}
         """Observers that cannot look: name -> (why, mend)."""
         self.partial: dict[str, str] = {}
@@ -113,8 +117,15 @@ class Pulse:
         with self._lock:
             if reason:
                 self.unkept[name] = reason
+                self._unkept_at[name] = time.monotonic()
             else:
                 self.unkept.pop(name, None)
+
+    def calm(self) -> None:
+        """Let evidence that has not failed for a while count as well: a source that is quiet would not be tried."""
+        with self._lock:
+            for name in [name for name in self.unkept if time.monotonic() - self._unkept_at[name] > _FRESH]:
+                del self.unkept[name]
 
     def observer(self, name: str, reason: str, mend: str = "") -> None:
         """Why an observer cannot look; nothing when it can."""
