@@ -22,7 +22,7 @@ COMMANDS = {
     "explain": "say clause by clause why a rule met an event, or did not",
     "init": "write a commented vedette.yaml from observed logs",
     "config": "check and show the settings",
-    "render": "print files for other programs: rights",
+    "render": "print files for other programs: rights, Loki rules",
     "completion": "print the shell completion for bash or zsh",
 }
 """Command -> what it does, in the order of `--help`; the module has the same name."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
+from vedette.cli import render_loki
+
 EXAMPLES = """\
 examples:
   vedette render rights kube | kubectl apply -f -              what the observer of an API server needs
   vedette render rights vault | vault policy write vedette -   what the observer of a Vault needs
+  vedette render loki > rules/fake/vedette.yaml                the rules as groups of Loki's ruler
+  vedette render loki K3 -o queries --explain                  one rule's LogQL, stage by stage
+  vedette render loki --check rules/fake/vedette.yaml          whether that file is still what the settings say
 """
 
 
@@ -19,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rights.add_argument("system", choices=("kube", "vault"), help="where it looks")
     rights.add_argument("--name", default="vedette", metavar="NAME", help="kube: the service account (vedette)")
     rights.add_argument("--namespace", default="vedette", metavar="NAME", help="kube: its namespace (vedette)")
+    loki = files.add_parser("loki", help="the rules as LogQL: groups of Loki's ruler, or bare queries")
+    render_loki.add_arguments(loki)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,4 +48,4 @@ def _rights(args: argparse.Namespace) -> int:
     return 0
 
 
-_FILES = {"rights": _rights}
+_FILES = {"rights": _rights, "loki": render_loki.run}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -51,12 +51,17 @@ class _Answer(msgspec.Struct, gc=False):
     data: _Data
 
 
+class _Sample(msgspec.Struct, gc=False):
+    metric: dict[str, str]
+
+
 class _Series(msgspec.Struct, gc=False):
     data: list[dict[str, str]] | None = None
 
 
 _answer = msgspec.json.Decoder(_Answer).decode
 _streams = msgspec.json.Decoder(list[_Stream]).decode
+_samples = msgspec.json.Decoder(list[_Sample]).decode
 _series = msgspec.json.Decoder(_Series).decode
 _sorted = msgspec.json.Encoder(order="sorted").encode
 
@@ -98,20 +103,47 @@ class LokiClient:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NoAnswer("an answer that is not Loki's") from error
 
+    def push(self, streams: Sequence[tuple[Mapping[str, str], Sequence[tuple[int, str]]]]) -> None:
+        """Bring lines: of each stream its labels, and (nanoseconds since 1970, line) in order. Raises alike."""
+        body = {
+            "streams": [
+                {"stream": labels, "values": [[str(when), line] for when, line in values]} for labels, values in streams
+            ]
+        }
+        answer = self._http.request(
+            "POST",
+            f"{self._url}/loki/api/v1/push",
+            headers=self._headers() | {"Content-Type": "application/json"},
+            body=msgspec.json.encode(body),
+        )
+        if answer.status not in (200, 204):
+            raise LokiRefused(answer.status, _words(answer), _wait(answer.headers.get("retry-after", "")))
+
+    def vector(self, query: str, at: int) -> list[Mapping[str, str]]:
+        """The labels of every series that a metric query has at a time (nanoseconds). Raises as `query_range`."""
+        body = self._get("query", {"query": query, "time": at, "limit": 5000})
+        try:
+            return [one.metric for one in _samples(_answer(body).data.result)]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise NoAnswer("an answer that is not Loki's") from error
+
     def close(self) -> None:
         """Close idle connections."""
         self._http.close()
 
     def _get(self, what: str, said: Mapping[str, object]) -> bytes:
+        answer = self._http.request("GET", f"{self._url}/loki/api/v1/{what}?{urlencode(said)}", headers=self._headers())
+        if answer.status != 200:
+            raise LokiRefused(answer.status, _words(answer), _wait(answer.headers.get("retry-after", "")))
+        return answer.body
+
+    def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json"}
         if self._tenant:
             headers["X-Scope-OrgID"] = self._tenant
         if self._token_file:
             headers["Authorization"] = f"Bearer {secret(self._token_file)}"
-        answer = self._http.request("GET", f"{self._url}/loki/api/v1/{what}?{urlencode(said)}", headers=headers)
-        if answer.status != 200:
-            raise LokiRefused(answer.status, _words(answer), _wait(answer.headers.get("retry-after", "")))
-        return answer.body
+        return headers
 
 
 def _entries(stream: _Stream) -> list[Entry]:

@@ -1,0 +1,99 @@
+"""`vedette render loki`: the rules as LogQL, a file of groups for Loki's ruler or the bare queries."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+
+_SOURCES = {"kube": "kube_audit", "vault": "vault_audit", "sshd": "sshd"}
+_SHOWN = 40
+"""Lines of drift that are printed."""
+
+
+def add_arguments(loki: argparse.ArgumentParser) -> None:
+    """Which rules, and how."""
+    loki.add_argument("names", nargs="*", metavar="RULE", help="only these rules")
+    loki.add_argument("--rules", action="append", default=[], metavar="PATH", help="further Sigma rules")
+    loki.add_argument(
+        "--job",
+        action="append",
+        default=[],
+        metavar="SOURCE=NAME",
+        help="the job label of a log: kube=kube-audit, vault=vault-audit, sshd=sshd-pve",
+    )
+    loki.add_argument("--explain", action="store_true", help="print a sentence for each stage of each query")
+    loki.add_argument("--check", metavar="FILE", help="compare with a file rendered before; exit 1 when it differs")
+    loki.add_argument(
+        "-o", "--output", choices=("rules", "queries"), default="rules", help="what to print (rules: for the ruler)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: printed, or no drift; 1: drift; 2: error, or no rule that Loki can carry."""
+    from vedette import app
+    from vedette.escape import terminal
+
+    try:
+        return _run(args)
+    except app.Wrong as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"vedette: {terminal(str(args.check))}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _run(args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.escape import terminal
+    from vedette.render.logql_rule import render_rule
+    from vedette.render.ruler import groups_file, queries_text
+
+    settings = app.load_settings(args.config)
+    rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
+    proxies = [(proxy.identities, proxy.networks) for proxy in settings.proxies()]
+    jobs = _jobs(args.job)
+    rendered = [(rule, render_rule(rule, proxies, jobs=jobs)) for rule in rules if not rule.not_configured]
+    for rule in rules:
+        if rule.not_configured:
+            print(f"vedette: {rule.name} is not configured: {terminal(rule.not_configured)}", file=sys.stderr)
+    for _, one in rendered:
+        for name, why in one.refused.items():
+            print(f"vedette: {terminal(name)} is not for Loki: {terminal(why)}", file=sys.stderr)
+    if not any(one.queries or one.counts for _, one in rendered):
+        print("vedette: Loki can carry none of these rules", file=sys.stderr)
+        return 2
+    if args.output == "queries" or args.explain:
+        text = queries_text(rendered, explain=args.explain)
+    else:
+        text = groups_file(
+            rendered,
+            cluster=settings.cluster,
+            runbook=lambda rule: settings.runbook_url.replace("{rule}", rule),
+        )
+    if args.check is None:
+        print(text, end="")
+        return 0
+    held = Path(args.check).read_bytes().decode("utf-8", "replace")
+    difference = list(
+        difflib.unified_diff(held.splitlines(), text.splitlines(), args.check, "the settings", "", "", 0, "")
+    )
+    for line in difference[:_SHOWN]:
+        print(terminal(line, 160))
+    if not difference:
+        print(f"{terminal(args.check)} is what the settings and rules say")
+    return 1 if difference else 0
+
+
+def _jobs(given: list[str]) -> dict[str, str]:
+    from vedette import app
+
+    found = {}
+    for text in given:
+        source, _, name = text.partition("=")
+        if source not in _SOURCES or not name:
+            raise app.Wrong([f"--job {text}: write kube=NAME, vault=NAME or sshd=NAME"])
+        found[_SOURCES[source]] = name
+    return found
