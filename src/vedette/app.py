@@ -12,7 +12,7 @@ from pathlib import Path
 from vedette import settings as settings_room
 from vedette import sigma
 from vedette.alert import Alert
-from vedette.cases import BadCase, Result, run_cases
+from vedette.cases import BadCase, Result, RulesUnder, run_cases
 from vedette.engine.conclude import Conclusion
 from vedette.engine.explain import Clause, explain
 from vedette.engine.matcher import reaction_to
@@ -307,19 +307,25 @@ def events(paths: Sequence[str], config: str | None = None) -> Iterator[Event]:
             raise Wrong([f"{name}: {error.strerror or error}"]) from error
 
 
-def test_rules(rules: Sequence[Rule], extra: Sequence[str] = ()) -> Iterator[Result]:
-    """Every case of `rules`, run through the whole scan. Raises Wrong for a case that cannot be run."""
+def rules_under(extra: Sequence[str] = ()) -> RulesUnder:
+    """What reads the pack and `extra` with a case's settings, each settings once."""
     read: dict[int, tuple[settings_room.Settings, dict[str, Rule]]] = {}
 
-    def rules_under(settings: settings_room.Settings) -> dict[str, Rule]:
+    def under(settings: settings_room.Settings) -> dict[str, Rule]:
         if id(settings) not in read:
             loaded = load_rules(settings, extra, unproven=True)
             read[id(settings)] = settings, {rule.name: rule for rule in loaded.rules}
         return read[id(settings)][1]
 
+    return under
+
+
+def test_rules(rules: Sequence[Rule], extra: Sequence[str] = ()) -> Iterator[Result]:
+    """Every case of `rules`, run through the whole scan. Raises Wrong for a case that cannot be run."""
+    under = rules_under(extra)
     for rule in rules:
         try:
-            yield from run_cases(rule, rules_under)
+            yield from run_cases(rule, under)
         except BadCase as error:
             raise Wrong([error]) from error
 

@@ -22,6 +22,7 @@ examples:
   vedette scan -o jsonl logs/ | vedette rules show K3 --runbook --alert -
   vedette rules test                              every case of every rule, by name
   vedette rules test K3 --rules my-rules/         with your own
+  vedette rules test K3 --on loki                 by the LogQL of `render loki`, on a real Loki
   vedette rules lint my-rules/                    everything wrong in Sigma files, with the mend
   vedette rules new my-rules/shadow_read          begin a rule with its example events
 """
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     test = verbs.add_parser("test", help="run every case of the rules by name")
     test.add_argument("names", nargs="*", metavar="RULE", help="only these rules, or a folder of your own")
     test.add_argument("-q", "--quiet", action="store_true", help="print failures only")
+    test.add_argument("--on", metavar="loki[=URL]", help="judge on a real Loki, started here or at URL")
     lint = verbs.add_parser("lint", help="everything wrong in Sigma files")
     lint.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; without: the pack")
     new = verbs.add_parser("new", help="begin a rule: Sigma text, example events, runbook")
@@ -200,6 +202,10 @@ def _test(args: argparse.Namespace) -> int:
     if folders and not names:
         own = {str(file) for file in app.rule_files(folders)}
         rules = tuple(rule for rule in rules if any(d.file in own for d in rule.detections))
+    if args.on is not None:
+        from vedette.cli.rules_loki import test_on
+
+        return 2 if errors else test_on(args.on, rules, extra, quiet=args.quiet)
     ran = failed = 0
     for result in app.test_rules(rules, extra):
         ran, failed = ran + 1, failed + bool(result.fault)

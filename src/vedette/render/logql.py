@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from vedette.event import Outcome
-from vedette.render.logql_fields import Found, KubeFields, Proxy, Record, Steps
+from vedette.render.logql_kube import KubeFields, Proxy
+from vedette.render.logql_object import GAP
+from vedette.render.logql_record import Found, Record, Steps
 from vedette.render.logql_sshd import SshdFields
 from vedette.render.logql_template import CannotRender, Code, assign, escaped, quoted, when
 from vedette.render.logql_tests import Judge
@@ -188,11 +190,13 @@ class _Pipeline:
         elif detection.format == "vault_audit":
             self._fields = VaultFields(record)
         else:
-            self._fields = SshdFields(record)
+            self._fields = SshdFields(record, detection.node)
 
     def reactions(self) -> set[Reaction]:
         """Those that an outcome can bring; any may turn out undecided."""
-        found = set(self._detection.outcomes.values()) - {Reaction.IGNORE}
+        outcomes = self._detection.outcomes
+        means = [outcomes[Outcome.DONE]] if self._detection.format == "sshd" else outcomes.values()
+        found = set(means) - {Reaction.IGNORE}
         return {*found, Reaction.CANNOT_TELL} if found else found
 
     def _always(self) -> bool:
@@ -205,6 +209,8 @@ class _Pipeline:
             found.append(
                 "A request whose end is not in the log is no alert here: no line says that another will not come."
             )
+        if getattr(self._fields, "patched", False):
+            found.append(GAP)
         if self._detection.format == "vault_audit":
             found.append("What a wrapped token turned out to be stands in another entry, that of its unwrapping.")
         return found
@@ -241,6 +247,8 @@ class _Pipeline:
             found.append(
                 (f"|~ `{'|'.join(pieces)}`", "A cheap look at the text: every finding has one of these in it.")
             )
+        for text in getattr(fields, "prefilters", ()):
+            found.append((f"|~ `{text}`", "A cheap look at the text first: every finding has one of these in it."))
         found.append((f"| label_format verdict=`{code.text()}`", f"Decode the line and judge it: {detection.title}."))
         found.append(('| verdict!=""', "Keep what concerns the rule."))
         names = ["reaction", *(name for name, _ in labelled)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vedette.render.logql import JOBS, CannotRender, Query, correlation_query, detection_queries
-from vedette.render.logql_fields import Proxy
+from vedette.render.logql_kube import Proxy
 from vedette.rule import Rule
 
 

@@ -103,35 +103,46 @@ def assign(name: str, expression: str) -> str:
     return f"{{{{ {name} = {expression} }}}}"
 
 
-def each(code: Code, expression: str, body: Callable[[str], str]) -> str:
-    """`body` for every element of a list, or for the one value that is no list."""
+def each(code: Code, expression: str, body: Callable[[str], str], merged: str = "") -> str:
+    """`body` for every element of a list, or for the one value that is no list.
+
+    Where `merged` holds the list is one of a merge patch, and what that deletes is no element.
+    """
     item = code.name("i")
     inside = body(item)
+    element = inside
+    if merged:
+        deleted = code.name("x")
+        directive = when(f'eq (print (index {item} "$patch")) "delete"', assign(deleted, "true"))
+        element = f"{{{{ {deleted} := false }}}}"
+        element += when(f"and {merged} ({is_kind(item, TYPE_MAP)})", directive) + when(f"not {deleted}", inside)
     return when(
         is_kind(expression, TYPE_LIST),
-        f"{{{{ range {item} := {expression} }}}}{inside}{{{{ end }}}}",
+        f"{{{{ range {item} := {expression} }}}}{element}{{{{ end }}}}",
         f"{{{{ {item} := {expression} }}}}{inside}",
     )
 
 
-def walk(code: Code, expression: str, steps: tuple[str | int, ...], body: Callable[[str], str]) -> str:
+def walk(
+    code: Code, expression: str, steps: tuple[str | int, ...], body: Callable[[str], str], merged: str = ""
+) -> str:
     """`body` for every value at `steps` beneath `expression`; lists on the way and at the end are entered."""
     if not steps:
-        return each(code, expression, body)
+        return each(code, expression, body, merged)
     step, rest = steps[0], steps[1:]
     if isinstance(step, int):
         length = step + 1 if step >= 0 else -step
         at = str(step) if step >= 0 else f"(int (sub (len {expression}) {-step}))"
         found = code.name("e")
-        inner = f"{{{{ {found} := index {expression} {at} }}}}" + walk(code, found, rest, body)
+        inner = f"{{{{ {found} := index {expression} {at} }}}}" + walk(code, found, rest, body, merged)
         return when(is_kind(expression, TYPE_LIST), when(f"ge (len {expression}) {length}", inner))
 
     def enter(item: str) -> str:
         found = code.name("e")
-        inner = f"{{{{ {found} := index {item} {quoted(step)} }}}}" + walk(code, found, rest, body)
+        inner = f"{{{{ {found} := index {item} {quoted(step)} }}}}" + walk(code, found, rest, body, merged)
         return when(is_kind(item, TYPE_MAP), inner)
 
-    return each(code, expression, enter)
+    return each(code, expression, enter, merged)
 
 
 def text_condition(values: tuple[Text | Regex, ...], item: str, *, cased: bool) -> str:
@@ -183,7 +194,9 @@ _V6 = rf"^(?:{_GROUPS})?::(?:{_GROUPS})?$|^[0-9a-f]{{1,4}}(?::[0-9a-f]{{1,4}}){{
 _V4_WHOLE, _V4_LAST = f"^{_V4}$", f"^[0-9a-f:]*:{_V4}$"
 _BRACKETS, _BETWEEN = r"^[\[][^\]]*(?:[\]](?::[0-9]{1,5})?)?$", r"^[\[]([^\]]*)(?:[\]].*)?$"
 _LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
-_BLANK = r"^[\\s\\v\\x1c-\\x1f]+|[\\s\\v\\x1c-\\x1f]+$"
+BLANKS = r"\s\v\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+"""What Python takes for a blank, in a class of a pattern of Go's."""
+_BLANK = f"^[{BLANKS}]+|[{BLANKS}]+$"
 _HOST = rf"^{_LABEL}(?:\.{_LABEL})*\.?$"
 
 
@@ -194,7 +207,7 @@ def inside(code: Code, networks: Networks, item: str, verdict: str) -> str:
     prefix. Loki's own `ip()` does not know `::1` and takes `::ffff:10.0.0.1` for an address of its own.
     """
     bare, digits, number = code.name("a"), code.name("h"), code.name("n")
-    clean = f'{{{{ {bare} := regexReplaceAll "{_BLANK}" {item} "" }}}}'
+    clean = f'{{{{ {bare} := regexReplaceAll {quoted(_BLANK)} {item} "" }}}}'
     whole = bare
     text = clean + f'{{{{ {digits} := "" }}}}{{{{ {number} := {bare} }}}}'
     port = quoted(":[0-9]{1,5}$")

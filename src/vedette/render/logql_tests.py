@@ -7,7 +7,7 @@ from functools import partial
 from typing import assert_never
 
 from vedette.network import Networks
-from vedette.render.logql_fields import NEVER, Found, Steps
+from vedette.render.logql_record import NEVER, Found, Steps
 from vedette.render.logql_template import (
     CannotRender,
     Code,
@@ -34,6 +34,7 @@ class Judge:
         """`field` finds a field of the whole record."""
         self._code = code
         self._field = field
+        self._merged, self._loose = "", False
 
     def node(self, node: Node) -> str:
         """A variable at the top level with the verdict of `node`. Raises CannotRender."""
@@ -75,18 +76,19 @@ class Judge:
     def _found(self, steps: Steps) -> tuple[Loop, str]:
         """How to run through the values of a field of the record, and the number that says it may lack some."""
         found = self._field(steps)
+        self._merged, self._loose = found.merged, found.listed
         return (lambda body: self._run(found, body)), found.unknown
 
     def _run(self, found: Found, body: Callable[[str], str]) -> str:
         if found.listed or found.rest:
-            return walk(self._code, found.expression, found.rest, body)
+            return walk(self._code, found.expression, found.rest, body, found.merged)
         return when(f'ne (printf "%T" {found.expression}) {_NIL}', body(found.expression))
 
-    def _element(self, item: str) -> Callable[[Steps], tuple[Loop, str]]:
+    def _element(self, item: str, merged: str) -> Callable[[Steps], tuple[Loop, str]]:
         """As `_found`, within an element of a list: nothing of it is missing."""
 
         def found(steps: Steps) -> tuple[Loop, str]:
-            return (lambda body: walk(self._code, item, steps, body)), NEVER
+            return (lambda body: walk(self._code, item, steps, body, merged)), NEVER
 
         return found
 
@@ -121,7 +123,8 @@ class Judge:
         if texts and test.op in (Op.EQUALS, Op.REGEX):
             if len(texts) != len(values):
                 raise CannotRender("texts and other values in one list")
-            return loop(lambda item: _texts(texts, item, yes, cased=test.cased))
+            loose = self._loose
+            return loop(lambda item: _texts(self._code, texts, item, yes, cased=test.cased, loose=loose))
         if test.op is Op.INNET:
             return "".join(loop(partial(self._inside, one, out)) for one in _networks(values))
         return "".join(self._scalar(test.op, value, out, loop) for value in values)
@@ -201,7 +204,7 @@ class Judge:
         text = f"{{{{ {number} := {unknown} }}}}{{{{ {out} := {unknown if some else f'sub 2 {unknown}'} }}}}"
 
         def body(item: str) -> str:
-            inner, statements = self._inner(block.body, self._element(item))
+            inner, statements = self._inner(block.body, self._element(item, self._merged))
             combined = statements + assign(out, f"{'max' if some else 'min'} {out} {inner}")
             return when(f'ne (printf "%T" {item}) {_NIL}', assign(number, "1") + combined)
 
@@ -232,12 +235,16 @@ class Judge:
                 assert_never(node)
 
 
-def _texts(values: tuple[Text | Regex, ...], item: str, yes: str, *, cased: bool) -> str:
-    said = [value.plain for value in values if isinstance(value, Text)]
-    if any(text is None or _like_number(text) for text in said) or len(said) < len(values):
-        # A number in a text's place is compared by how it is written, and Go writes it otherwise.
-        return when(is_kind(item, _STRING), when(text_condition(values, item, cased=cased), yes))
+def _texts(code: Code, values: tuple[Text | Regex, ...], item: str, yes: str, *, cased: bool, loose: bool) -> str:
+    """Statements `yes` where `item` is one of some texts; `loose`: it may be a number or a bool, which have texts too."""
     text = when(is_kind(item, _STRING), when(text_condition(values, item, cased=cased), yes))
+    said = [value.plain for value in values if isinstance(value, Text)]
+    if not loose:
+        return text
+    if len(said) < len(values) or any(one is None or _like_number(one) for one in said):
+        shown = code.name("w")
+        inner = f"{{{{ {shown} := print {item} }}}}" + when(text_condition(values, shown, cased=cased), yes)
+        return text + when(f"or ({is_kind(item, _NUMBER)}) ({is_kind(item, _BOOL)})", inner)
     words = [word for word in ("true", "false") if word in said]
     return text + "".join(when(is_kind(item, _BOOL), when(f"eq {item} {word}", yes)) for word in words)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vedette.render.logql_template import TYPE_MAP, assign, is_kind, quoted, walk, when
 
 if TYPE_CHECKING:
-    from vedette.render.logql_fields import Record
+    from vedette.render.logql_record import Record
 
 _ROUNDS = 5
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vedette.render.logql_fields import Found, Record, Steps, keys_of
+from vedette.render.logql_record import Found, Record, Steps, keys_of
 from vedette.render.logql_template import TYPE_LIST, TYPE_MAP, CannotRender, assign, is_kind, quoted, when
 
 _LOGIN = r"^(auth/.+?)/(?:login(?:/[^/]+)?|oidc/callback|callback)$"
@@ -165,6 +165,8 @@ class VaultFields:
         keys = name.split(".")
         if name.endswith("policies") or name == "response.warnings":
             return Found(self.record.value(*keys), steps[len(keys) :], listed=True, unknown=unknown)
+        if name in ("request.wrap_ttl", "request.remote_port"):
+            return Found(self.record.value(*keys), listed=True)
         if ".".join(keys[:-1]) in _SPARSE:
             return Found(self.record.present(*keys), unknown=unknown)
         return Found(self.record.value(*keys), unknown=unknown)

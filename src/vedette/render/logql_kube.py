@@ -1,118 +1,22 @@
-"""How a template finds the fields of a record: those that stand in it, and those that a format derives from them.
-
-One class a log, each with `guard` (the condition that the line is such a record), `final`, `outcome`, and `field`.
-"""
+"""How a template finds the fields of a Kubernetes audit event: those that stand in it, and those derived from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from vedette.network import Networks
-from vedette.render.logql_template import TYPE_MAP, CannotRender, Code, assign, inside, is_kind, quoted, when
+from vedette.render.logql_object import object_after
+from vedette.render.logql_record import Found, Record, Steps, keys_of
+from vedette.render.logql_template import CannotRender, Code, assign, escaped, inside, is_kind, quoted, when
 from vedette.render.logql_uri import dry_run, proxied
 
 Proxy = tuple[tuple[str, ...], Networks]
 """A trusted proxy: its identities, `*` for any characters, and the networks that it connects from."""
-Steps = tuple[str | int, ...]
-NEVER = "0"
-
-
-class Found(NamedTuple):
-    """A field in a template."""
-
-    expression: str
-    """The variable that holds its value."""
-    rest: Steps = ()
-    """Steps beneath it that are still to go."""
-    listed: bool = False
-    """It may be a list, or a value of any type."""
-    unknown: str = NEVER
-    """A number: 1 where the field's absence says nothing."""
-
-
-def keys_of(steps: Steps) -> str:
-    """The leading keys, joined by dots."""
-    keys = []
-    for step in steps:
-        if isinstance(step, int):
-            break
-        keys.append(step)
-    return ".".join(keys)
-
-
-class Record:
-    """A decoded line, and the objects in it."""
-
-    def __init__(self, code: Code) -> None:
-        """Decode the line into `$record`."""
-        self.code = code
-        code.emit("{{ $line := fromJson __line__ }}{{ $record := $none }}")
-        code.emit(when(is_kind("$line", TYPE_MAP), assign("$record", "$line")))
-
-    def part(self, *keys: str) -> str:
-        """The object at `keys`, or one without keys."""
-        if not keys:
-            return "$record"
-
-        def make() -> str:
-            outer = self.part(*keys[:-1])
-            name = self.code.let("o", "$none")
-            found = f"(index {outer} {quoted(keys[-1])})"
-            self.code.emit(when(is_kind(found, TYPE_MAP), assign(name, found)))
-            return name
-
-        return self.code.once("part " + ".".join(keys), make)
-
-    def value(self, *keys: str) -> str:
-        """Whatever stands at `keys`."""
-        return self.code.once(
-            "value " + ".".join(keys),
-            lambda: self.code.let("v", f"index {self.part(*keys[:-1])} {quoted(keys[-1])}"),
-        )
-
-    def text(self, *keys: str) -> str:
-        """The text at `keys`, or an empty one."""
-
-        def make() -> str:
-            found = self.value(*keys)
-            name = self.code.let("s", '""')
-            self.code.emit(when(is_kind(found, '"string"'), assign(name, found)))
-            return name
-
-        return self.code.once("text " + ".".join(keys), make)
-
-    def present(self, *keys: str) -> str:
-        """Whatever stands at `keys`; an empty text is as good as absent."""
-
-        def make() -> str:
-            found = self.value(*keys)
-            name = self.code.let("p", found)
-            empty = when(f'eq {found} ""', assign(name, 'index $none ""'))
-            self.code.emit(when(is_kind(found, '"string"'), empty))
-            return name
-
-        return self.code.once("present " + ".".join(keys), make)
-
-    def made(self, key: str, first: str, statements: Callable[[str], str]) -> str:
-        """A derived variable that begins as `first`."""
-
-        def make() -> str:
-            name = self.code.let("d", first)
-            self.code.emit(statements(name))
-            return name
-
-        return self.code.once("made " + key, make)
 
 
 class KubeFields:
     """An event of the Kubernetes API audit log."""
 
-    guard = (
-        'or (and (index $record "auditID") (index $record "stage") (index $record "verb"))'
-        ' (and (hasPrefix "audit.k8s.io/" (print (index $record "apiVersion")))'
-        ' (eq (print (index $record "kind")) "Event"))'
-    )
     server_texts = frozenset(
         {"stage", "verb", "user.username", "impersonatedUser.username"}
         | {f"objectRef.{key}" for key in ("resource", "namespace", "name", "subresource", "apiGroup")}
@@ -127,6 +31,17 @@ class KubeFields:
     def __init__(self, record: Record, proxies: Sequence[Proxy]) -> None:
         """`proxies`: the trusted proxies of the settings."""
         self.record = record
+        self.patched = False
+        kind, version = record.text("kind"), record.text("apiVersion")
+        # A key may be there with nothing behind it.
+        key, three = record.code.name("k"), '"auditID" "stage" "verb"'
+
+        def count(name: str) -> str:
+            more = when(f"eq {key} {three}", assign(name, f"add {name} 1"))
+            return f"{{{{ range {key}, $_ := $record }}}}{more}{{{{ end }}}}"
+
+        keys = record.made("keys of an event", "0", count)
+        self.guard = f'or (eq {keys} 3) (and (hasPrefix "audit.k8s.io/" {version}) (eq {kind} "Event"))'
         self._proxies = tuple(proxies)
 
     def code(self) -> str:
@@ -209,10 +124,10 @@ class KubeFields:
             unknown = self.body_unknown() if head == "requestObject" else self.answer_unknown()
             return Found(self.record.value(head), steps[1:], listed=True, unknown=unknown)
         if head == "objectAfter":
-            from vedette.render.logql_object import object_after
-
-            value, unknown = object_after(self, self.record)
-            return Found(value, steps[1:], listed=True, unknown=unknown)
+            key = steps[1] if len(steps) > 1 and isinstance(steps[1], str) else ""
+            value, unknown, merged = object_after(self.record, self.code(), key)
+            self.patched = True
+            return Found(value, steps[1:], listed=True, unknown=unknown, merged=merged)
         if head == "responseStatus":
             code = self.code()
             unknown = self.record.made("status unknown", "0", lambda one: when(f"eq {code} 0", assign(one, "1")))
@@ -311,8 +226,6 @@ _DERIVED_KUBE = {
 
 
 def _like(pattern: str) -> str:
-    from vedette.render.logql_template import escaped
-
     return "(?s)^" + ".*".join(escaped(piece) for piece in pattern.split("*")) + "$"
 
 
