@@ -264,3 +264,10 @@ def test_the_patterns_of_sshd_are_those_that_the_engine_reads_by() -> None:
         (logql_sshd.RFC5424.replace(r"\x{feff}", r"\ufeff"), f"^{sshd_line._RFC5424.pattern}$"),
     ):
         assert ours == theirs
+
+
+def test_a_number_is_compared_with_a_text_where_one_may_stand() -> None:
+    """In a body, by a pattern or a text of digits; not in a field that the server writes as text."""
+    for field, text, times in (("requestObject.n", "3", 1), ("requestObject.n", "x", 0), ("objectRef.name", "3", 0)):
+        logs = detection_queries(detection(equals(field, text)))[0].logs
+        assert (" := print $i" in logs) is bool(times)

@@ -236,7 +236,7 @@ class Judge:
 
 
 def _texts(code: Code, values: tuple[Text | Regex, ...], item: str, yes: str, *, cased: bool, loose: bool) -> str:
-    """Statements `yes` where `item` is one of some texts; `loose`: it may be a number or a bool, which have texts too."""
+    """Statements `yes` where `item` is one of some texts; `loose`: it may be a number or bool, which are texts too."""
     text = when(is_kind(item, _STRING), when(text_condition(values, item, cased=cased), yes))
     said = [value.plain for value in values if isinstance(value, Text)]
     if not loose:
