@@ -32,6 +32,7 @@ def page() -> str:
 def rows(rule: Rule, rendered: Rendered) -> Iterator[tuple[str, str]]:
     """A row for each document of a rule that alerts."""
     queries = [*rendered.queries, *rendered.counts]
-    for name in [one.name for one in (*rule.detections, *rule.correlations) if one.alerts]:
+    names = [one.name for one in rule.detections if one.alerts] + [one.name for one in rule.correlations if one.alerts]
+    for name in names:
         reactions = [query.reaction.value.replace("_", " ") for query in queries if query.name == name]
         yield code(name), f"yes: {', '.join(reactions)}" if reactions else f"no: {rendered.refused[name]}"

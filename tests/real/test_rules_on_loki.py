@@ -18,7 +18,7 @@ import pytest
 from tests.real.vault import part
 from tests.scans import SETTINGS
 from vedette import app, cases_loki
-from vedette.cases import Case, cases_of
+from vedette.cases import Case, cases_of, settings_for
 from vedette.cases_loki import OnLoki, run_on_loki
 from vedette.clients.base import Http
 from vedette.clients.loki import LokiClient
@@ -227,10 +227,20 @@ def test_a_line_that_fails_a_template_does_not_end_a_rule(client: LokiClient) ->
     assert client.vector(metric % ' | __error__=""', now + 10**9) == [{}]
 
 
+def reached(rule: Rule, name: str) -> list[tuple[int, str]]:
+    """The lines of a case that reaches the threshold of a correlation, as if they came now."""
+    for number, case in enumerate(cases_of(rule)):
+        settings = settings_for(case)
+        run = cases_loki._prepared(case, rule, settings, str(number))
+        if not case.settings and run.expected == {(name, "fire")}:
+            return cases_loki._stamped(run.lines)
+    pytest.fail(f"no case of {name} reaches its threshold")
+
+
 def test_the_ruler_loads_and_evaluates_the_whole_file(
     pack: Mapping[str, Rule], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Every group is there, and each rule that was evaluated is well."""
+    """Every group is there, each rule is well, and a threshold that is reached fires."""
     monkeypatch.setenv("VEDETTE_PARTS", str(part("loki").parent))
     proxies = [(one.identities, one.networks) for one in app.load_settings(str(SETTINGS)).proxies()]
     text = groups_file([(rule, render_rule(rule, proxies)) for rule in pack.values()])
@@ -246,6 +256,18 @@ def test_the_ruler_loads_and_evaluates_the_whole_file(
             if (len(body["data"]["groups"]) == expected and set(states) == {"ok"}) or time.monotonic() > deadline:
                 break
             time.sleep(0.5)
+        # Thresholds reached: the ruler itself tells of them.
+        client = LokiClient(server.url)
+        for name, job in (("K5", "kube-audit"), ("V5", "vault-audit")):
+            client.push([({"job": job}, reached(pack[name], name))])
+        client.close()
+        told: set[str] = set()
+        deadline = time.monotonic() + 60
+        while not told >= {"VedetteK5", "VedetteV5"} and time.monotonic() < deadline:
+            time.sleep(0.5)
+            alerts = json.loads(http.request("GET", f"{server.url}/prometheus/api/v1/alerts").body)["data"]["alerts"]
+            told |= {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
     http.close()
+    assert told >= {"VedetteK5", "VedetteV5"}
     assert len(body["data"]["groups"]) == expected
     assert set(states) == {"ok"}, [rule.get("lastError") for rule in rules if rule["health"] == "err"]
