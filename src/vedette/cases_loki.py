@@ -171,9 +171,11 @@ def _prepared(case: Case, rule: Rule, settings: Settings, label: str) -> _Run:
 
 
 def _is_bare_patch(event: Event) -> bool:
-    answer = event.fields.get("responseObject")
-    whole = isinstance(answer, dict) and isinstance(answer.get("metadata"), dict)
-    return isinstance(event.fields.get("requestObject"), list) and not whole
+    if not isinstance(event.fields.get("requestObject"), list):
+        return False
+    event.values(("objectAfter",))
+    after = event.fields.get("objectAfter")
+    return after is None or after is not event.fields.get("responseObject")
 
 
 def _across(scanner: Scanner, sightings: Sequence[Sighting]) -> set[Told]:
