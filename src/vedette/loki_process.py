@@ -45,8 +45,21 @@ ruler:
   storage: {{type: local, local: {{directory: {data}/rules}}}}
   rule_path: {data}/rules-tmp
   ring: {{kvstore: {{store: inmemory}}}}
-limits_config: {{ingestion_rate_mb: 100, ingestion_burst_size_mb: 100, max_global_streams_per_user: 0}}
+limits_config: {{ingestion_rate_mb: 100, ingestion_burst_size_mb: 100, {limits}}}
 """
+
+
+def loki_settings(data: Path, http: int, grpc: int, limits: str) -> str:
+    """The settings of one on loopback that keeps all in the folder `data`; `limits`: more of `limits_config`."""
+    return _SETTINGS.format(data=data, http=http, grpc=grpc, limits=limits)
+
+
+def free_ports() -> tuple[int, int]:
+    """Two ports of 127.0.0.1 that nobody had a moment ago."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]
 
 
 class NoLoki(Exception):
@@ -81,9 +94,9 @@ class LokiProcess:
         if self._rules:
             (folder / "rules" / "fake").mkdir(parents=True)
             (folder / "rules" / "fake" / "vedette.yaml").write_text(self._rules, "utf-8")
-        http, grpc = _free_ports()
+        http, grpc = free_ports()
         settings = folder / "loki.yaml"
-        settings.write_text(_SETTINGS.format(http=http, grpc=grpc, data=folder), "utf-8")
+        settings.write_text(loki_settings(folder, http, grpc, "max_global_streams_per_user: 0"), "utf-8")
         self.url = f"http://127.0.0.1:{http}"
         with (folder / "log").open("wb") as log:
             command = [str(binary), f"-config.file={settings}"]
@@ -123,10 +136,3 @@ class LokiProcess:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise NoLoki(f"Loki does not start: {log.read_bytes()[-500:].decode('utf-8', 'replace').strip()}")
             time.sleep(0.05)
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -13,41 +12,10 @@ import pytest
 
 from tests.real.vault import part
 from vedette.clients.base import Http, NoAnswer
+from vedette.loki_process import free_ports, loki_settings
 
 _START = 60.0
 """Seconds that a start may take on a busy machine; alone it takes two."""
-_SETTINGS = """
-auth_enabled: false
-analytics: {{reporting_enabled: false}}
-server:
-  http_listen_address: 127.0.0.1
-  http_listen_port: {http}
-  grpc_listen_address: 127.0.0.1
-  grpc_listen_port: {grpc}
-  log_level: warn
-common:
-  instance_addr: 127.0.0.1
-  path_prefix: {data}
-  replication_factor: 1
-  storage: {{filesystem: {{chunks_directory: {data}/chunks}}}}
-  ring: {{kvstore: {{store: inmemory}}}}
-schema_config:
-  configs:
-    - from: 2024-01-01
-      store: tsdb
-      object_store: filesystem
-      schema: v13
-      index: {{prefix: index_, period: 24h}}
-ingester: {{lifecycler: {{min_ready_duration: 0s, final_sleep: 0s}}}}
-frontend: {{scheduler_dns_lookup_period: 500ms}}
-frontend_worker: {{dns_lookup_duration: 500ms}}
-ruler:
-  storage: {{type: local, local: {{directory: {data}/rules}}}}
-  rule_path: {data}/rules-tmp
-  ring: {{kvstore: {{store: inmemory}}}}
-limits_config: {{max_entries_limit_per_query: {limit}, ingestion_rate_mb: 100, ingestion_burst_size_mb: 100}}
-"""
-
 Values = Sequence[tuple[int, str]]
 """(nanoseconds since 1970, line)."""
 
@@ -58,11 +26,11 @@ class LokiServer:
     def __init__(self, folder: Path, *, limit: int = 5000) -> None:
         """`limit`: the most lines that it gives at once."""
         binary = part("loki")
-        http, grpc = _free_ports()
+        http, grpc = free_ports()
         self.url = f"http://127.0.0.1:{http}"
         self._log = folder / "loki.log"
         settings = folder / "loki.yaml"
-        settings.write_text(_SETTINGS.format(http=http, grpc=grpc, data=folder / "data", limit=limit))
+        settings.write_text(loki_settings(folder / "data", http, grpc, f"max_entries_limit_per_query: {limit}"))
         self._command = [str(binary), f"-config.file={settings}"]
         self._http = Http(timeout=10)
         self._process: subprocess.Popen[bytes] | None = None
@@ -110,10 +78,3 @@ class LokiServer:
             return self._http.request("GET", f"{self.url}/ready").status == 200
         except NoAnswer:
             return False
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]

@@ -158,22 +158,7 @@ def test_a_writer_that_does_not_stop(tmp_path: Path, kind: str) -> None:
     """A second thread writes all the time while logrotate renames: each line that it leaves in a file comes once."""
     rotated = Rotated(tmp_path, kind)
     rotated.write(1)
-    stop = threading.Event()
-
-    def write() -> None:
-        while not stop.is_set():
-            rotated.write(3)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for _ in range(6):
-            for _ in range(5):
-                rotated.read()
-            rotated.rotate()
-    finally:
-        stop.set()
-        writer.join()
+    _rotate_under_a_writer(rotated)
     given, written = rotated.lines(), Counter(rotated.written)
     assert given - written == Counter()
     # Where the writer makes the new file before logrotate does, logrotate puts that file aside under the name of the
@@ -184,14 +169,8 @@ def test_a_writer_that_does_not_stop(tmp_path: Path, kind: str) -> None:
     assert not lost or list(rotated.folder.glob("audit.log-*.backup"))
 
 
-def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines(keepends=True) if path.suffix not in (".gz", ".zst") else []
-
-
-def test_copytruncate_loses_only_what_no_file_holds(tmp_path: Path) -> None:
-    """With a writer that does not stop, lines fall between copy and truncation; what is in a file comes once."""
-    rotated = Rotated(tmp_path, "copytruncate")
-    rotated.write(1)
+def _rotate_under_a_writer(rotated: Rotated) -> None:
+    """A second thread writes all the time, while this one reads and rotates six times."""
     stop = threading.Event()
 
     def write() -> None:
@@ -208,6 +187,17 @@ def test_copytruncate_loses_only_what_no_file_holds(tmp_path: Path) -> None:
     finally:
         stop.set()
         writer.join()
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True) if path.suffix not in (".gz", ".zst") else []
+
+
+def test_copytruncate_loses_only_what_no_file_holds(tmp_path: Path) -> None:
+    """With a writer that does not stop, lines fall between copy and truncation; what is in a file comes once."""
+    rotated = Rotated(tmp_path, "copytruncate")
+    rotated.write(1)
+    _rotate_under_a_writer(rotated)
     given = rotated.lines()
     held = Counter(line for path in rotated.folder.iterdir() for line in path.read_bytes().splitlines(keepends=True))
     # Half a line may stand at the end of a copy, and its rest at the begin of the truncated file.
