@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from vedette.problem import Problem
 from vedette.settings import Settings, SettingsError, load, load_text
+from vedette.settings.checks_watch import SINKS, SOURCES
 
 EXAMPLES = """\
 examples:
@@ -99,6 +100,10 @@ def _summary(settings: Settings) -> str:
         f"{_count(len(settings.trusted_proxies), 'trusted proxy', 'trusted proxies')}",
         f"{_count(len(settings.exceptions), 'exception')}",
     ]
+    sources = sum(len(getattr(settings.sources, kind)) for kind in SOURCES)
+    sinks = sum(len(getattr(settings.sinks, kind)) for kind in SINKS)
+    if sources or sinks:
+        parts.append(f"{_count(sources, 'source')} and {_count(sinks, 'sink')} for watch")
     notes = sum(not problem.error for problem in settings.problems)
     return "; ".join(parts) + (f"; {_count(notes, 'note')}" if notes else "")
 
