@@ -31,6 +31,11 @@ class Entry:
     """Why it was not told, or not yet."""
     receipt: str
 
+    @property
+    def notification(self) -> str:
+        """The id of the notification that it becomes, the same at every try."""
+        return f"{self.alert}/{self.occasion}"
+
 
 @dataclass(frozen=True, slots=True)
 class SinkState:

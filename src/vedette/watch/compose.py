@@ -39,7 +39,7 @@ class Composer:
         words = self._describe(alert)
         severity = str(Severity(alert.severity))
         return Notification(
-            id=f"{alert.id}/{entry.occasion}",
+            id=entry.notification,
             occasion=Occasion(entry.occasion),
             alert=alert,
             severity=severity,

@@ -103,10 +103,10 @@ class Courier(threading.Thread):
         rejected = self.sink.rejected if isinstance(self.sink, Partly) else {}
         if not rejected:
             return entries
-        told = [entry for entry in entries if f"{entry.alert}/{entry.occasion}" not in rejected]
+        told = [entry for entry in entries if entry.notification not in rejected]
         with self._store.database.transaction():
             for entry in entries:
-                reason = rejected.get(f"{entry.alert}/{entry.occasion}")
+                reason = rejected.get(entry.notification)
                 if reason is not None:
                     self._refuse(entry, reason)
         return told
