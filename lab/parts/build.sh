@@ -1,7 +1,8 @@
 #!/bin/bash
 # build.sh COMPONENT FOLDER [BINARY...]: build the binaries of a part, or just those named, into FOLDER.
 # Needs Go (1.26.6 is enough for all of them), jq, and modules by way of GOPROXY. On 2 cores with an empty build cache:
-# etcd 1 minute, kube-apiserver 4, kube-controller-manager 1 more, vault 9 (VAULT_TAGS=minimal: 5), loki 9, logcli 1.
+# etcd 1 minute, kube-apiserver 4, kube-controller-manager 1 more, vault 9 (VAULT_TAGS=minimal: 5), loki 9, logcli 1,
+# promtail 3; an oracle less than 1 after the server whose module it is of.
 # Each part's go.mod wraps the real module and carries its replace lines: `go install x@version` refuses a module that
 # has any. The modules' licences are their own; nothing of them is part of vedette, and Vault's is BUSL-1.1.
 set -eu
@@ -39,6 +40,7 @@ case $component in
     done
     build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver "$flags"
     build kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager "$flags"
+    if [ -d oracle ]; then build audit-policy-oracle ./oracle; fi
     ;;
   vault)
     # VAULT_TAGS=minimal leaves out file storage and the kubernetes, ldap, database and totp plug-ins.
@@ -47,6 +49,10 @@ case $component in
   loki)
     build loki github.com/grafana/loki/v3/cmd/loki
     build logcli github.com/grafana/loki/v3/cmd/logcli
+    if [ -d oracle ]; then build logql-oracle ./oracle; fi
+    ;;
+  promtail)
+    build promtail github.com/grafana/loki/v3/clients/cmd/promtail
     ;;
   *)
     echo "unknown part $component" >&2
