@@ -84,7 +84,7 @@ def test_the_pipeline_ends_with_errors_dropped() -> None:
     for query in detection_queries(of_pack("K3"), job="my-audit", labels='env="prod"'):
         assert query.logs.startswith('{job="my-audit", env="prod"} |~ `secrets|')
         assert query.logs.endswith('| __error__=""')
-        assert query.metric.startswith("topk(100, sum by (actor, object) (count_over_time(")
+        assert query.metric.startswith("topk(100, sum by (actor, address, object) (count_over_time(")
 
 
 def test_only_what_the_tree_implies_is_looked_for_in_the_text() -> None:

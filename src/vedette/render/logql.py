@@ -78,7 +78,7 @@ class Query:
     metric: str
     """What a ruler evaluates: it has a result where the alert is due."""
     labels: tuple[str, ...]
-    """The labels that a result has: actor, object, …"""
+    """The labels that a result has: actor, address, object, …"""
     stages: tuple[tuple[str, str], ...]
     """Each stage of the pipeline, and what it does in a sentence."""
     gaps: tuple[str, ...]
@@ -94,7 +94,9 @@ def detection_queries(
     matchers of the stream selector, `run="3"`.
     """
     pipeline = _Pipeline(detection, proxies, job, labels)
-    groups = [("actor", "actor"), ("object", "object")]
+    # The address of a kube event is its clientIPs joined, and what is joined has no path.
+    address = "clientIPs" if detection.format == "kube_audit" else "address"
+    groups = [("actor", "actor"), ("address", address), ("object", "object")]
     stages = pipeline.stages(groups)
     found = []
     for reaction in REACTIONS:
@@ -103,9 +105,10 @@ def detection_queries(
         last = (f'| reaction="{reaction.value}"', f"Keep what is {_SAID[reaction]}.")
         whole = (*stages, last, _NO_ERROR)
         logs = " ".join(text for text, _ in whole)
-        metric = f"topk({MOST}, sum by (actor, object) (count_over_time({logs} [{WINDOW}]))) > 0"
+        names = tuple(name for name, _ in groups)
+        metric = f"topk({MOST}, sum by ({', '.join(names)}) (count_over_time({logs} [{WINDOW}]))) > 0"
         _bounded(metric)
-        found.append(Query(detection.name, reaction, logs, metric, ("actor", "object"), whole, tuple(pipeline.gaps())))
+        found.append(Query(detection.name, reaction, logs, metric, names, whole, tuple(pipeline.gaps())))
     return tuple(found)
 
 
