@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from tests.scans import SETTINGS
@@ -230,7 +230,13 @@ nodes = st.recursive(
 @given(nodes)
 def test_no_text_of_a_rule_stands_unescaped_in_its_query(node: Node) -> None:
     """Outside of quotes there are only the template's own words; within them nothing ends them early."""
-    for query in detection_queries(detection(node)):
+    try:
+        queries = detection_queries(detection(node))
+    except CannotRender as error:
+        # Now and then a generated rule is too long to be a query at all.
+        assert "Loki takes 131,072" in str(error)
+        reject()
+    for query in queries:
         assert query.logs.isprintable()
         assert query.logs.count("`") % 2 == 0
         template = query.logs.split("label_format verdict=`", 1)[1].split("`", 1)[0]
