@@ -234,7 +234,8 @@ def test_no_text_of_a_rule_stands_unescaped_in_its_query(node: Node) -> None:
         queries = detection_queries(detection(node))
     except CannotRender as error:
         # Now and then a generated rule is too long to be a query at all.
-        assert "Loki takes 131,072" in str(error)
+        if "Loki takes 131,072" not in str(error):
+            raise
         reject()
     for query in queries:
         assert query.logs.isprintable()
