@@ -21,6 +21,10 @@ _FENCE = re.compile(r"\s*```(\w*)")
 _WAYS: Mapping[str, Callable[[str], str]] = {"sh": shell, "logql": logql}
 
 
+Word = Callable[[str, str | None], str]
+"""What stands for a placeholder: its name, and the language of the code block that it is in, None in running text."""
+
+
 def filled(text: str, alert: Mapping[str, object]) -> str:
     """The runbook `text` for one alert, a record as `vedette scan -o jsonl` prints it; escaped for a terminal.
 
@@ -28,16 +32,23 @@ def filled(text: str, alert: Mapping[str, object]) -> str:
     for a placeholder that is none.
     """
     values = {name: str(alert.get("first_act" if name == "act" else name, "")) for name in PLACEHOLDERS}
+
+    def word(name: str, block: str | None) -> str:
+        if block is None:
+            return terminal(values[name]) or "(none)"
+        return _WAYS.get(block, terminal)(values[name].rpartition(", ")[2])
+
+    return with_words(text, word)
+
+
+def with_words(text: str, word: Word) -> str:
+    """The runbook `text` with what `word` gives in place of each placeholder."""
     block: str | None = None
     lines = []
     for line in text.splitlines():
         if fence := _FENCE.match(line):
             block = fence[1] if block is None else None
-        if block is None:
-            lines.append(_PLACEHOLDER.sub(lambda found: terminal(values[found[1]]) or "(none)", line))
-            continue
-        way = _WAYS.get(block, terminal)
-        lines.append(_PLACEHOLDER.sub(lambda found: way(values[found[1]].rpartition(", ")[2]), line))  # noqa: B023
+        lines.append(_PLACEHOLDER.sub(lambda found: word(found[1], block), line))  # noqa: B023
     return "\n".join(lines) + "\n"
 
 
@@ -54,15 +65,21 @@ class Excerpt(NamedTuple):
 
 def excerpt(text: str, alert: Mapping[str, object]) -> Excerpt:
     """The parts of a runbook that an alert carries; for `alert` see `filled`."""
+    return excerpt_of(filled(text, alert))
+
+
+def excerpt_of(text: str, *, without: str = "\0") -> Excerpt:
+    """The parts of a filled runbook that an alert carries; lines of code with `without` in them are passed over."""
     section, fence = "", None
     meaning: list[str] = []
     first: dict[str, str] = {}
     done = False
-    for line in filled(text, alert).splitlines():
+    for line in text.splitlines():
         if found := _FENCE.match(line):
             fence = found[1] if fence is None else None
         elif fence is not None:
-            first.setdefault(fence if fence == "logql" else f"{section} {fence}", line.strip())
+            if without not in line:
+                first.setdefault(fence if fence == "logql" else f"{section} {fence}", line.strip())
         elif line.startswith("## "):
             section, done = line[3:].strip(), False
         elif section == "Meaning" and not done:

@@ -308,8 +308,8 @@ def _routes(settings: Settings, sinks: Sequence[Sink]) -> list[Route]:
     return [*routes, Route(_ALL, extra)] if extra else routes
 
 
-def describer(settings: Settings, rules: Sequence[Rule]) -> Callable[[Alert], Words]:
-    """What is said of an alert besides itself: out of its rule's runbook, filled with its words. Raises app.Wrong."""
+def runbooks(rules: Sequence[Rule]) -> dict[str, str]:
+    """The text of each rule's runbook by the rule's name, or nothing. Raises app.Wrong."""
     texts: dict[str, str] = {}
     for rule in rules:
         runbook = rule.folder / "runbook.md" if rule.folder is not None else None
@@ -317,6 +317,12 @@ def describer(settings: Settings, rules: Sequence[Rule]) -> Callable[[Alert], Wo
             texts[rule.name] = runbook.read_text("utf-8") if runbook is not None and runbook.is_file() else ""
         except OSError as error:
             raise app.Wrong([f"{runbook}: {error.strerror or error}"]) from error
+    return texts
+
+
+def describer(settings: Settings, rules: Sequence[Rule]) -> Callable[[Alert], Words]:
+    """What is said of an alert besides itself: out of its rule's runbook, filled with its words. Raises app.Wrong."""
+    texts = runbooks(rules)
 
     def describe(alert: Alert) -> Words:
         if alert.source == OWN:

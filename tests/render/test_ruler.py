@@ -59,8 +59,8 @@ def test_a_hostile_title_is_one_scalar_and_no_template() -> None:
     odd = dataclasses.replace(rule.detections[0], title=HOSTILE.replace("\ud800", "") + "' : #")
     document = yaml.safe_load(rendered(dataclasses.replace(rule, detections=(odd,), description=HOSTILE[:20])))
     summary = document["groups"][0]["rules"][0]["annotations"]["summary"]
-    assert "{ { $x }}" in summary
-    assert summary.count("{{ ") == 2
+    assert '{{"{{"}} $x }}' in summary
+    assert summary.replace('{{"{{"}}', "").count("{{") == 9
 
 
 def test_queries_are_explained_stage_by_stage() -> None:
@@ -70,3 +70,34 @@ def test_queries_are_explained_stage_by_stage() -> None:
     assert "Decode the line and judge it: Secret of a sensitive namespace disclosed." in text
     assert "not told: A request whose end is not in the log" in text
     assert "# K6.flags is not here: `auditFlags`" in text
+
+
+def test_a_runbook_is_filled_with_what_the_ruler_knows() -> None:
+    """The first command that needs nothing else, the query; each value as its place demands; the rest is not known."""
+    text = """\
+# X
+
+## Meaning
+`{{actor}}` read it on {{first_seen}}, with {{ "braces" }}.
+
+## First look
+Look at it:
+
+```sh
+vedette scan {{file}} --since {{first_seen}}
+grep -F {{actor}} log | grep -F {{address}}
+```
+
+```logql
+{job="kube-audit"} |= "{{object}}"
+```
+"""
+    rule = pack()["K3"]
+    document = yaml.safe_load(groups_file([(rule, render_rule(rule, ()))], texts={"K3": text}))
+    said = document["groups"][0]["rules"][0]["annotations"]
+    assert "read it on (not known), with " + '{{"{{"}} "braces" }}.' in said["description"]
+    assert said["first_step"].startswith("grep -F {{ if match `^[A-Za-z0-9_@%+=:,./-]+$` (")
+    assert "reReplaceAll `^.*,` ``" in said["first_step"]
+    assert said["query"].startswith('{job="kube-audit"} |= "{{ reReplaceAll `(["\\\\])` `\\$1` (')
+    assert {"actor", "address", "object", "count", "summary"} <= said.keys()
+    assert "runbook_url" not in said

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from vedette import app
+    from vedette import app, wiring
     from vedette.escape import terminal
     from vedette.render.logql_rule import render_rule
     from vedette.render.ruler import groups_file, queries_text
@@ -72,6 +72,7 @@ def _run(args: argparse.Namespace) -> int:
             rendered,
             cluster=settings.cluster,
             runbook=lambda rule: settings.runbook_url.replace("{rule}", rule),
+            texts=wiring.runbooks(rules),
         )
     if args.check is None:
         print(text, end="")

@@ -9,11 +9,12 @@ within the timespan is found, and one that takes up to 5 seconds longer may be t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from vedette.escape import terminal, yaml
 from vedette.render.logql import Query
 from vedette.render.logql_rule import Rendered
+from vedette.render.ruler_words import annotated
 from vedette.rule import Reaction, Rule
 
 SINGLE, COUNTS = 30, 5
@@ -23,9 +24,16 @@ _KIND = {Reaction.ATTEMPT: "attempt: ", Reaction.CANNOT_TELL: "cannot tell: "}
 
 
 def groups_file(
-    rules: Sequence[tuple[Rule, Rendered]], *, cluster: str = "", runbook: Callable[[str], str] = lambda _: ""
+    rules: Sequence[tuple[Rule, Rendered]],
+    *,
+    cluster: str = "",
+    runbook: Callable[[str], str] = lambda _: "",
+    texts: Mapping[str, str] | None = None,
 ) -> str:
-    """The text of a rule file. `cluster`: a label of every alert; `runbook`: a rule's name -> its URL or nothing."""
+    """The text of a rule file.
+
+    `cluster`: a label of every alert. `runbook`: a rule's name -> its URL or nothing. `texts`: rule -> its runbook.
+    """
     lines = [*_HEAD]
     for _, rendered in rules:
         lines += [f"# not here: {terminal(name)}: {terminal(why)}" for name, why in rendered.refused.items()]
@@ -40,7 +48,7 @@ def groups_file(
     for name, interval, members in groups:
         lines += [f"- name: {yaml(name)}", f"  interval: {interval}s", "  rules:"]
         for rule, query in members:
-            lines += _alert(rule, query, cluster, runbook(rule.name))
+            lines += _alert(rule, query, cluster, runbook(rule.name), (texts or {}).get(rule.name, ""))
     return "\n".join([*lines, ""])
 
 
@@ -50,25 +58,25 @@ _HEAD = (
 )
 
 
-def _alert(rule: Rule, query: Query, cluster: str, runbook: str) -> list[str]:
+def _alert(rule: Rule, query: Query, cluster: str, url: str, runbook: str) -> list[str]:
     title, severity, source = _of(rule, query)
     suffix = "".join(word.capitalize() for word in query.reaction.value.split("_") if word != "fire")
     labels = {
         "severity": severity,
         "rule_id": rule.name,
+        # Two documents of a rule may meet the same act, and each ends by itself: they must be two alerts.
         "document": query.name,
         "source": source,
         **({"cluster": cluster} if cluster else {}),
     }
-    named = [name for name in query.labels if name != "object"]
-    who = ", ".join(f"{{{{ $labels.{name} }}}}" for name in named)
-    what = " -> {{ $labels.object }}" if "object" in query.labels else ""
-    annotations = {
-        "summary": f"{_KIND.get(query.reaction, '')}{_plain(title)}: {who}{what}",
-        "description": _plain(" ".join(rule.description.split())),
-        **({"runbook_url": _plain(runbook)} if runbook else {}),
-        **{name: f"{{{{ $labels.{name} }}}}" for name in query.labels},
-    }
+    said = annotated(
+        title=title,
+        labels=query.labels,
+        described=rule.description,
+        runbook=runbook,
+        runbook_url=url,
+        kind=_KIND.get(query.reaction, ""),
+    )
     expression = _WINDOW.sub(lambda found: f" [{int(found[1]) + COUNTS}s])", query.metric)
     return [
         f"  - alert: {yaml(f'Vedette{rule.name}{suffix}')}",
@@ -77,7 +85,7 @@ def _alert(rule: Rule, query: Query, cluster: str, runbook: str) -> list[str]:
         "    labels:",
         *(f"      {name}: {yaml(text)}" for name, text in labels.items()),
         "    annotations:",
-        *(f"      {name}: {yaml(text)}" for name, text in annotations.items()),
+        *(f"      {name}: {yaml(text)}" for name, text in said.items()),
     ]
 
 
@@ -91,11 +99,6 @@ def _of(rule: Rule, query: Query) -> tuple[str, str, str]:
             return detection.title, str(severity), detection.format
     correlation = next(one for one in rule.correlations if one.name == query.name)
     return correlation.title, str(correlation.severity), formats[correlation.detections[0]]
-
-
-def _plain(text: str) -> str:
-    """Text for an annotation, which is a Go template of its own."""
-    return terminal(text).replace("{{", "{ {")
 
 
 def _quoted(expression: str) -> str:
