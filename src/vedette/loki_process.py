@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -45,13 +46,18 @@ ruler:
   storage: {{type: local, local: {{directory: {data}/rules}}}}
   rule_path: {data}/rules-tmp
   ring: {{kvstore: {{store: inmemory}}}}
+  alertmanager_url: "{alertmanager}"
+  enable_alertmanager_v2: true
 limits_config: {{ingestion_rate_mb: 100, ingestion_burst_size_mb: 100, {limits}}}
 """
 
 
-def loki_settings(data: Path, http: int, grpc: int, limits: str) -> str:
-    """The settings of one on loopback that keeps all in the folder `data`; `limits`: more of `limits_config`."""
-    return _SETTINGS.format(data=data, http=http, grpc=grpc, limits=limits)
+def loki_settings(data: Path, http: int, grpc: int, limits: str, alertmanager: str = "") -> str:
+    """The settings of one on loopback that keeps all in the folder `data`.
+
+    `limits`: more of `limits_config`. `alertmanager`: the URL of whom its ruler tells.
+    """
+    return _SETTINGS.format(data=data, http=http, grpc=grpc, limits=limits, alertmanager=alertmanager)
 
 
 def free_ports() -> tuple[int, int]:
@@ -79,9 +85,10 @@ def find_loki() -> Path:
 class LokiProcess:
     """One Loki; as a context it is started, and killed with all that it keeps."""
 
-    def __init__(self, rules: str = "") -> None:
-        """`rules`: the text of a rule file that its ruler is to run."""
-        self._rules = rules
+    def __init__(self, rules: str | Mapping[str, bytes] = "", *, alertmanager: str = "") -> None:
+        """`rules`: a rule file, or several by their names, that its ruler is to run; `alertmanager`: whom it tells."""
+        self._rules = {"vedette.yaml": rules.encode()} if isinstance(rules, str) and rules else dict(rules or {})
+        self._alertmanager = alertmanager
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -93,10 +100,12 @@ class LokiProcess:
         folder = Path(self._folder.name)
         if self._rules:
             (folder / "rules" / "fake").mkdir(parents=True)
-            (folder / "rules" / "fake" / "vedette.yaml").write_text(self._rules, "utf-8")
+            for name, data in self._rules.items():
+                (folder / "rules" / "fake" / name).write_bytes(data)
         http, grpc = free_ports()
         settings = folder / "loki.yaml"
-        settings.write_text(loki_settings(folder, http, grpc, "max_global_streams_per_user: 0"), "utf-8")
+        limits = "max_global_streams_per_user: 0"
+        settings.write_text(loki_settings(folder, http, grpc, limits, self._alertmanager), "utf-8")
         self.url = f"http://127.0.0.1:{http}"
         with (folder / "log").open("wb") as log:
             command = [str(binary), f"-config.file={settings}"]
