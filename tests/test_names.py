@@ -19,7 +19,7 @@ PACK = SRC / "rules"
 FOLDERS = sorted(path.parent for path in PACK.glob("*/*/rule.yml"))
 MODULES = sorted(
     path
-    for folder in ("src", "docs", "bench", "examples", "oracles", "changelog.d")
+    for folder in ("src", "docs", "bench", "examples", "lab", "oracles", "changelog.d")
     for path in (ROOT / folder).rglob("*.py")
 )
 TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path.stat().st_size)

@@ -1,4 +1,4 @@
-"""kubelet.py ADDRESS CERTIFICATE KEY: stands in for a kubelet. Answers the upgrade of an exec, attach or port-forward with
+"""kubelet.py ADDRESS CERTIFICATE KEY [PORT]: stands in for a kubelet. Answers the upgrade of an exec, attach or port-forward with
 101 and closes, so that the API server's audit line carries the code that a real cluster shows.
 """
 
@@ -40,9 +40,9 @@ class Kubelet(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def main(address: str, certificate: str, key: str) -> None:
+def main(address: str, certificate: str, key: str, port: str = "10250") -> None:
     """Serve until killed."""
-    server = ThreadingHTTPServer((address, 10250), Kubelet)
+    server = ThreadingHTTPServer((address, int(port)), Kubelet)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -50,4 +50,4 @@ def main(address: str, certificate: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

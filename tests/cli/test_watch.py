@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from lab.loopback import Reply, serving
 
 from tests.scans import LOGS, ROOT, SETTINGS, alerts
-from tests.sinks.loopback import Reply, serving
 from vedette.cli.notify import Watchdog, tell_systemd
 
 DEADLINE = 30.0

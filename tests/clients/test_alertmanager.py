@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from lab.loopback import Reply, serving
 
-from tests.sinks.loopback import Reply, serving
 from vedette.clients.alertmanager import Alertmanager, Matcher, rfc3339, words
 from vedette.clients.base import NoAnswer
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lab.loopback import Reply
+from lab.slack import CHANNEL, TOKEN, slack_server
 
-from tests.sinks.loopback import Reply
-from tests.sinks.slack_server import CHANNEL, TOKEN, slack_server
 from vedette.clients.base import BadSecret
 from vedette.clients.slack import IncomingWebhook, Refused, Slack
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.loopback import Loopback, Reply
 
 from tests.faults.feeding import event_list, free_port
 from tests.faults.inputs import LOG_NAMES, recorded, settings, write_all
 from tests.faults.outcome import plain, records
 from tests.scans import ROOT
 from tests.serving.client import post
-from tests.sinks.loopback import Loopback, Reply
 
 _CANARY = "cAnArY"
 _DEADLINE = 60.0

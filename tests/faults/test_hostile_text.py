@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lab.slack import CHANNEL, TOKEN, slack_server
 
 from tests.faults.conftest import amount
 from tests.faults.feeding import Poster, event_list, free_port
@@ -19,7 +20,6 @@ from tests.faults.memory import peak_of
 from tests.faults.outcome import outcome
 from tests.scans import ROOT
 from tests.sinks.notes import HOSTILE
-from tests.sinks.slack_server import CHANNEL, TOKEN, slack_server
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdCompressor

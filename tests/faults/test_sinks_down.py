@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.loopback import Asked, Loopback, Reply
+from lab.slack import CHANNEL, TOKEN, slack_server
 
 from tests.faults.feeding import free_port
 from tests.faults.forking import Forker
 from tests.faults.inputs import LOG_NAMES, settings, short, write_all
 from tests.faults.lives import Life
 from tests.faults.outcome import entries
-from tests.sinks.loopback import Asked, Loopback, Reply
-from tests.sinks.slack_server import CHANNEL, TOKEN, slack_server
 
 _DEADLINE = 60.0
 _WRONG = {

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab.alertmanager import AlertmanagerServer, alertmanager
+from lab.process import until
 
 from tests.cli.alert_store import Site, secret_read
-from tests.real.alertmanager import AlertmanagerServer, alertmanager, until
 from vedette.clients.alertmanager import Alertmanager
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.alertmanager import AlertmanagerServer, alertmanager
+from lab.process import until
 
-from tests.real.alertmanager import AlertmanagerServer, alertmanager, until
 from tests.sinks.notes import HOSTILE, SECOND, hostile, note
 from vedette.clients.alertmanager import Alertmanager as Client
 from vedette.clients.alertmanager import Matcher

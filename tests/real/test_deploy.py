@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
+from lab.kube import ApiServer
+from lab.process import free_ports
+from lab.watch import Daemon
 
 from tests.certificates import Authority
-from tests.real.apiserver import ApiServer
-from tests.real.daemon import Daemon, free_port
 from tests.serving.client import until
 from tests.test_deploy import DEPLOY, documents
 
@@ -42,7 +43,7 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     authority = Authority(folder / "pki")
     pair = authority._issue("tls", "/CN=webhook.vedette.svc", "subjectAltName=DNS:webhook.vedette.svc")
     (folder / "token").write_text(TOKEN)
-    (folder / "port").write_text(str(free_port()))
+    (folder / "port").write_text(str(free_ports(1)[0]))
     settings = yaml.safe_load(documents()["ConfigMap"]["data"]["vedette.yaml"])
     settings["sources"]["webhook"][0] |= {
         "listen": f"127.0.0.1:{(folder / 'port').read_text()}",

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.alertmanager import AlertmanagerServer, alertmanager
+from lab.loopback import Reply, serving
+from lab.process import until
+from lab.watch import Daemon, daemon
 
-from tests.real.alertmanager import AlertmanagerServer, alertmanager, until
-from tests.real.daemon import Daemon, daemon
 from tests.scans import LOGS, SETTINGS
-from tests.sinks.loopback import Reply, serving
 from vedette.clients.alertmanager import Alertmanager as Client
 
 K8 = 899

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from lab.kube import ApiServer
 
 from tests.observers.lines import Lines, seen
-from tests.real.apiserver import ApiServer
 from vedette.clients.kube import Kube, KubeRefused
 from vedette.observers.base import Look
 from vedette.observers.completion import Completion

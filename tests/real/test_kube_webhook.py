@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from lab.kube import ApiServer
 
 from tests.certificates import Authority
-from tests.real.apiserver import ApiServer
 from tests.serving.client import until
 from tests.sources.spool import MemorySpool
 from vedette.serving.address import listeners

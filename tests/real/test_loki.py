@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pytest
+from lab.loki import LokiServer
 
-from tests.real.loki import LokiServer
 from vedette.clients.loki import LokiClient
 from vedette.sources.base import Piece, Position
 from vedette.sources.loki import STREAM, Loki, _Cursor, _Pages

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.built import part
 
-from tests.real.vault import part
 from tests.scans import SETTINGS
 from vedette import app, cases_loki
 from vedette.cases import Case, cases_of, settings_for

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from lab.alertmanager import AlertmanagerServer, alertmanager
+from lab.process import until
+from lab.watch import Daemon, daemon
 
-from tests.real.alertmanager import AlertmanagerServer, alertmanager, until
-from tests.real.daemon import Daemon, daemon
 from tests.real.test_end_to_end import held, settings, to
 from tests.scans import LOGS
 from vedette.clients.alertmanager import Alertmanager as Client

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab.vault import VaultServer
 
 from tests.observers.lines import Lines, seen
-from tests.real.vault import VaultServer
 from vedette.clients.vault import Vault, VaultRefused
 from vedette.observers.vault import VaultObserver
 from vedette.render.rights import vault_policy

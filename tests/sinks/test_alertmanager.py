@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.loopback import Asked, Reply, serving
 
 from tests.sinks.certificates import self_signed
-from tests.sinks.loopback import Asked, Reply, serving
 from tests.sinks.notes import HOSTILE, SECOND, TOLD, hostile, note
 from vedette.notification import Occasion
 from vedette.sinks.alertmanager import LONGEST_ANNOTATION, LONGEST_LINK, Alertmanager

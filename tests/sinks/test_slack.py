@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from lab.loopback import Reply, serving
+from lab.slack import CHANNEL, HOOK, TOKEN, WEB_API_ERRORS, WEBHOOK_ERRORS, SlackServer, slack_server
 
 from tests.sinks.certificates import self_signed
-from tests.sinks.loopback import Reply, serving
 from tests.sinks.notes import HOSTILE, SECOND, TOLD, hostile, note
-from tests.sinks.slack_server import CHANNEL, HOOK, TOKEN, WEB_API_ERRORS, WEBHOOK_ERRORS, SlackServer, slack_server
 from vedette.notification import Notification, Occasion
 from vedette.sinks.base import NotDelivered, Sink
 from vedette.sinks.slack import Slack

@@ -10,9 +10,9 @@ import traceback
 from pathlib import Path
 
 import pytest
+from lab.loopback import Reply, serving
 
 from tests.sinks.certificates import self_signed
-from tests.sinks.loopback import Reply, serving
 from tests.sinks.notes import HOSTILE, hostile, note
 from vedette.sinks.base import NotDelivered, Sink
 from vedette.sinks.webhook import Webhook
