@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from vedette.network import Networks
 from vedette.render.logql_object import object_after
 from vedette.render.logql_record import Found, Record, Steps, keys_of
-from vedette.render.logql_template import CannotRender, Code, assign, escaped, inside, is_kind, quoted, when
-from vedette.render.logql_uri import dry_run, proxied
+from vedette.render.logql_template import CannotRender, Code, assign, escaped, inside, is_kind, json_text, quoted, when
+from vedette.render.logql_uri import dry_run, path_of, proxied
 
 Proxy = tuple[tuple[str, ...], Networks]
 """A trusted proxy: its identities, `*` for any characters, and the networks that it connects from."""
@@ -199,6 +199,7 @@ class KubeFields:
         name, verb = record.text("objectRef", "name"), record.text("verb")
         bodies = [record.text(body, "metadata", "name") for body in ("responseObject", "requestObject")]
         under = record.text("objectRef", "subresource")
+        referred, path = record.nonempty("objectRef"), path_of(record)
 
         def statements(out: str) -> str:
             named = record.code.name("s")
@@ -208,7 +209,8 @@ class KubeFields:
             for piece in (space, kind, named, *([under] if which == "object" else [])):
                 slash = when(f'ne {out} ""', assign(out, f'print {out} "/"'))
                 text += when(f'ne {piece} ""', slash + assign(out, f"print {out} {piece}"))
-            return text
+            # A URL that is no resource: its path.
+            return when(referred, text, assign(out, path))
 
         return record.made(which, '""', statements)
 
@@ -232,10 +234,8 @@ def _like(pattern: str) -> str:
 def _judged(code: Code, name: str, listed: str, via: str) -> str:
     """Statements that make a JSON list of the addresses to be judged."""
     item, out, last = code.name("i"), code.name("j"), code.name("j")
-    # An address as JSON: what no address can hold is taken out, and makes it malformed all the same.
-    clean = f'(regexReplaceAll "[^0-9A-Za-z:.%_\\\\[\\\\] \\\\t-]" {item} "?")'
     more = assign(last, out) + when(f'ne {out} ""', assign(out, f'print {out} ","'))
-    more += assign(out, f'print {out} "\\"" {clean} "\\""')
+    more += assign(out, f"print {out} {json_text(item)}")
     text = f'{{{{ {out} := "" }}}}{{{{ {last} := "" }}}}'
     inner = f"{{{{ range {item} := {listed} }}}}{when(is_kind(item, _STRING), more)}{{{{ end }}}}"
     text += when(is_kind(listed, "$list"), inner)

@@ -9,6 +9,7 @@ from vedette.render.logql_template import TYPE_MAP, Code, assign, is_kind, quote
 
 Steps = tuple[str | int, ...]
 NEVER = "0"
+_STRING = '"string"'
 
 
 class Found(NamedTuple):
@@ -72,7 +73,7 @@ class Record:
         def make() -> str:
             found = self.value(*keys)
             name = self.code.let("s", '""')
-            self.code.emit(when(is_kind(found, '"string"'), assign(name, found)))
+            self.code.emit(when(is_kind(found, _STRING), assign(name, found)))
             return name
 
         return self.code.once("text " + ".".join(keys), make)
@@ -84,10 +85,20 @@ class Record:
             found = self.value(*keys)
             name = self.code.let("p", found)
             empty = when(f'eq {found} ""', assign(name, 'index $none ""'))
-            self.code.emit(when(is_kind(found, '"string"'), empty))
+            self.code.emit(when(is_kind(found, _STRING), empty))
             return name
 
         return self.code.once("present " + ".".join(keys), make)
+
+    def nonempty(self, *keys: str) -> str:
+        """Whether the object at `keys` holds anything but empty texts: true or false."""
+        part, item = self.part(*keys), self.code.name("i")
+        empty = f'not (and ({is_kind(item, _STRING)}) (eq (print {item}) ""))'
+        return self.made(
+            "nonempty " + ".".join(keys),
+            "false",
+            lambda name: f"{{{{ range {item} := {part} }}}}{when(empty, assign(name, 'true'))}{{{{ end }}}}",
+        )
 
     def made(self, key: str, first: str, statements: Callable[[str], str]) -> str:
         """A derived variable that begins as `first`."""

@@ -187,6 +187,15 @@ def escaped(text: str) -> str:
     return re.sub(r"[\\.+*?()|\[\]{}^$]", lambda found: "\\" + found[0], text)
 
 
+def json_text(text: str) -> str:
+    r"""The expression of the text `text` as JSON, for a list that `fromJson` reads.
+
+    `js` escapes for JavaScript: of its escapes only `\'` is none of JSON's. A character beyond U+FFFF that cannot be
+    printed becomes another one.
+    """
+    return f"""(printf "\\"%s\\"" (replace "\\\\'" "'" (js {text})))"""
+
+
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _GROUPS = r"[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vedette.render.logql_template import TYPE_MAP, assign, is_kind, quoted, walk, when
+from vedette.render.logql_template import TYPE_MAP, assign, is_kind, json_text, quoted, walk, when
 
 if TYPE_CHECKING:
     from vedette.render.logql_record import Record
@@ -78,6 +78,14 @@ def _decoded(name: str) -> str:
     return assign(name, f"urldecode {guarded}")
 
 
+def path_of(record: Record) -> str:
+    """The variable with the path alone, decoded once as the server does."""
+    uri = record.text("requestURI")
+    return record.made(
+        "path of the URI", '""', lambda name: assign(name, f'regexReplaceAll "(?s)[?].*$" {uri} ""') + _decoded(name)
+    )
+
+
 def proxied(record: Record) -> Mapping[str, str]:
     """The variables of proxyPath, proxyAction and proxyNamespace; nil where there is no such thing."""
     uri, under = record.text("requestURI"), record.text("objectRef", "subresource")
@@ -114,9 +122,8 @@ def _resolved(variable: object, name: str, uri: str, under: str) -> str:
     for _ in range(_ROUNDS):
         inner += _decoded(rest)
     inner += assign(rest, f'regexReplaceAll "(?s)[?].*$" {rest} ""')
-    # Split at the slashes by way of a JSON list; what JSON cannot hold as it is stands for itself nowhere below.
-    plain = f'(regexReplaceAll "[\\\\x00-\\\\x1f\\"\\\\\\\\]" {rest} "\\ufffd")'
-    listed = f'(printf "[\\"%s\\"]" (replace "/" "\\",\\"" {plain}))'
+    # Split at the slashes by way of a JSON list.
+    listed = f"""(printf "[%s]" (replace "/" "\\",\\"" {json_text(rest)}))"""
     pop = assign(out, f'regexReplaceAll "(?s)/[^/]*$" {out} ""')
     push = when(f'not (eq {piece} "" ".")', assign(out, f'print {out} "/" {piece}'))
     inner += f"{{{{ range {piece} := fromJson {listed} }}}}" + when(f'eq {piece} ".."', pop, push) + "{{ end }}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vedette.render.logql_record import Found, Record, Steps, keys_of
-from vedette.render.logql_template import TYPE_LIST, TYPE_MAP, CannotRender, assign, is_kind, quoted, when
+from vedette.render.logql_template import TYPE_LIST, TYPE_MAP, CannotRender, assign, is_kind, json_text, quoted, when
 
 _LOGIN = r"^(auth/.+?)/(?:login(?:/[^/]+)?|oidc/callback|callback)$"
 _UNREACHABLE = (
@@ -33,16 +33,6 @@ class VaultFields:
         """Of one decoded line."""
         self.record = record
 
-    def _nonempty(self, *keys: str) -> str:
-        """Whether the object at `keys` holds anything but empty texts: true or false."""
-        part, item = self.record.part(*keys), self.record.code.name("i")
-        empty = f'not (and ({is_kind(item, _STRING)}) (eq (print {item}) ""))'
-        return self.record.made(
-            "nonempty " + ".".join(keys),
-            "false",
-            lambda name: f"{{{{ range {item} := {part} }}}}{when(empty, assign(name, 'true'))}{{{{ end }}}}",
-        )
-
     def path(self) -> str:
         """The variable with the path without its namespace."""
         path, space = self.record.text("request", "path"), self.record.text("request", "namespace", "path")
@@ -56,7 +46,7 @@ class VaultFields:
         """The variable with the mount of a login, or an empty text where it is none."""
         path, operation = self.path(), self.record.text("request", "operation")
         policies = self.record.value("auth", "policies")
-        answer, wrapped = self._nonempty("response", "auth"), self._nonempty("response", "wrap_info")
+        answer, wrapped = self.record.nonempty("response", "auth"), self.record.nonempty("response", "wrap_info")
 
         def statements(name: str) -> str:
             known = f"and ({policies}) (not (or {answer} {wrapped}))"
@@ -83,7 +73,7 @@ class VaultFields:
         """The variable with the outcome."""
         record = self.record
         error, mount = record.text("error"), self.login_mount()
-        answer, wrapped = self._nonempty("response", "auth"), self._nonempty("response", "wrap_info")
+        answer, wrapped = self.record.nonempty("response", "auth"), self.record.nonempty("response", "wrap_info")
         error_only = self._error_only()
 
         def statements(name: str) -> str:
@@ -103,7 +93,7 @@ class VaultFields:
 
     def _error_only(self) -> str:
         record = self.record
-        data, answer = record.part("response", "data"), self._nonempty("response", "auth")
+        data, answer = record.part("response", "data"), self.record.nonempty("response", "auth")
         kind, other = record.text("request", "mount_type"), record.text("response", "mount_type")
         operation = record.text("request", "operation")
 
@@ -130,7 +120,7 @@ class VaultFields:
 
     def _auth_unknown(self) -> str:
         base, path = self._unanswered(), self.path()
-        wrapped, answer = self._nonempty("response", "wrap_info"), self.record.value("response", "auth")
+        wrapped, answer = self.record.nonempty("response", "wrap_info"), self.record.value("response", "auth")
         accessor = self.awaits()
         begins = " ".join(f"(hasPrefix {quoted(one)} {path})" for one in _TOKEN_PATHS)
         return self.record.made(
@@ -141,7 +131,7 @@ class VaultFields:
 
     def _data_unknown(self) -> str:
         base, data = self._unanswered(), self.record.value("response", "data")
-        wrapped = self._nonempty("response", "wrap_info")
+        wrapped = self.record.nonempty("response", "wrap_info")
         return self.record.made(
             "data unknown", base, lambda name: when(f"and {wrapped} (not {data})", assign(name, "1"))
         )
@@ -202,7 +192,7 @@ class VaultFields:
     def _login(self) -> Found:
         record = self.record
         mount, outcome, error = self.login_mount(), self.outcome(), record.text("error")
-        answer = self._nonempty("response", "auth")
+        answer = self.record.nonempty("response", "auth")
         tokens = [record.text("response", "auth", key) for key in ("client_token", "accessor")]
 
         def statements(name: str) -> str:
@@ -230,7 +220,7 @@ class VaultFields:
             'index $none ""',
             lambda name: when(f'ne {own} ""', assign(name, own), when(f'ne {new} ""', assign(name, new))),
         )
-        unanswered, wrapped = self._unanswered(), self._nonempty("response", "wrap_info")
+        unanswered, wrapped = self._unanswered(), self.record.nonempty("response", "wrap_info")
         mount = self.login_mount()
         unknown = record.made(
             "entity unknown",
@@ -294,9 +284,7 @@ def _said(operation: str, path: str) -> str:
 
 
 def _texts(name: str, item: str, source: str, without: str) -> str:
-    # What a key or policy may hold that JSON cannot as it is becomes U+FFFD on both sides of every comparison.
-    clean = f'(regexReplaceAll "[\\\\x00-\\\\x1f\\"\\\\\\\\]" {item} "\\ufffd")'
-    more = when(f'ne {name} ""', assign(name, f'print {name} ","')) + assign(name, f'print {name} "\\"" {clean} "\\""')
+    more = when(f'ne {name} ""', assign(name, f'print {name} ","')) + assign(name, f"print {name} {json_text(item)}")
     if without:
         more = when(is_kind(item, _STRING), when(f"ne {item} {without}", more))
         loop = f"{{{{ range {item} := {source} }}}}{more}{{{{ end }}}}"
