@@ -3,7 +3,8 @@
 Single events: the ruler looks back five minutes every 30 seconds, so a line that comes up to four and a half minutes
 late is seen, and the alert of one line stays for five minutes. Counts: a window of the timespan alone is looked at
 whole only by luck, for it lies between two evaluations; it is made longer by the interval, 5 seconds, so every burst
-within the timespan is found, and one that takes up to 5 seconds longer may be told as well.
+within the timespan is found, and one that takes up to 5 seconds longer may be told as well. Such a burst may be over at
+the next evaluation, and Alertmanager tells nobody of an alert that has ended before its group is due; so it is kept.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from vedette.rule import Reaction, Rule
 
 SINGLE, COUNTS = 30, 5
 """Seconds between two evaluations: of single events, of counts."""
+LASTS = 300
+"""Seconds that an alert fires at least: the window of a single event; counts are kept that long."""
 _WINDOW = re.compile(r" \[(\d+)s\]\)")
 _KIND = {Reaction.ATTEMPT: "attempt: ", Reaction.CANNOT_TELL: "cannot tell: "}
 
@@ -48,7 +51,7 @@ def groups_file(
     for name, interval, members in groups:
         lines += [f"- name: {yaml(name)}", f"  interval: {interval}s", "  rules:"]
         for rule, query in members:
-            lines += _alert(rule, query, cluster, runbook(rule.name), (texts or {}).get(rule.name, ""))
+            lines += _alert(rule, query, cluster, runbook(rule.name), (texts or {}).get(rule.name, ""), interval)
     return "\n".join([*lines, ""])
 
 
@@ -58,10 +61,12 @@ _HEAD = (
 )
 
 
-def _alert(rule: Rule, query: Query, cluster: str, url: str, runbook: str) -> list[str]:
-    title, severity, source = _of(rule, query)
+def labels_of(rule: Rule, query: Query, cluster: str) -> dict[str, str]:
+    """The labels of a query's alert, besides those of its series (`query.labels`)."""
+    _, severity, source = _of(rule, query)
     suffix = "".join(word.capitalize() for word in query.reaction.value.split("_") if word != "fire")
-    labels = {
+    return {
+        "alertname": f"Vedette{rule.name}{suffix}",
         "severity": severity,
         "rule_id": rule.name,
         # Two documents of a rule may meet the same act, and each ends by itself: they must be two alerts.
@@ -69,8 +74,13 @@ def _alert(rule: Rule, query: Query, cluster: str, url: str, runbook: str) -> li
         "source": source,
         **({"cluster": cluster} if cluster else {}),
     }
+
+
+def _alert(rule: Rule, query: Query, cluster: str, url: str, runbook: str, interval: int) -> list[str]:
+    labels = labels_of(rule, query, cluster)
+    name = labels.pop("alertname")
     said = annotated(
-        title=title,
+        title=_of(rule, query)[0],
         labels=query.labels,
         described=rule.description,
         runbook=runbook,
@@ -79,8 +89,9 @@ def _alert(rule: Rule, query: Query, cluster: str, url: str, runbook: str) -> li
     )
     expression = _WINDOW.sub(lambda found: f" [{int(found[1]) + COUNTS}s])", query.metric)
     return [
-        f"  - alert: {yaml(f'Vedette{rule.name}{suffix}')}",
+        f"  - alert: {yaml(name)}",
         "    for: 0s",
+        *([f"    keep_firing_for: {LASTS}s"] if interval == COUNTS else ()),
         f"    expr: {_quoted(expression)}",
         "    labels:",
         *(f"      {name}: {yaml(text)}" for name, text in labels.items()),
