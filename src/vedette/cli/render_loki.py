@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vedette.render.logql_rule import Rendered
+    from vedette.rule import Rule
+    from vedette.settings import Settings
 
 _SOURCES = {"kube": "kube_audit", "vault": "vault_audit", "sshd": "sshd"}
 _SHOWN = 40
@@ -15,18 +22,23 @@ _SHOWN = 40
 def add_arguments(loki: argparse.ArgumentParser) -> None:
     """Which rules, and how."""
     loki.add_argument("names", nargs="*", metavar="RULE", help="only these rules")
-    loki.add_argument("--rules", action="append", default=[], metavar="PATH", help="further Sigma rules")
+    add_rules(loki)
+    loki.add_argument("--explain", action="store_true", help="print a sentence for each stage of each query")
+    loki.add_argument("--check", metavar="FILE", help="compare with a file rendered before; exit 1 when it differs")
     loki.add_argument(
+        "-o", "--output", choices=("rules", "queries"), default="rules", help="what to print (rules: for the ruler)"
+    )
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """What else decides about the rule file."""
+    parser.add_argument("--rules", action="append", default=[], metavar="PATH", help="further Sigma rules")
+    parser.add_argument(
         "--job",
         action="append",
         default=[],
         metavar="SOURCE=NAME",
         help="the job label of a log: kube=kube-audit, vault=vault-audit, sshd=sshd-pve",
-    )
-    loki.add_argument("--explain", action="store_true", help="print a sentence for each stage of each query")
-    loki.add_argument("--check", metavar="FILE", help="compare with a file rendered before; exit 1 when it differs")
-    loki.add_argument(
-        "-o", "--output", choices=("rules", "queries"), default="rules", help="what to print (rules: for the ruler)"
     )
 
 
@@ -45,17 +57,35 @@ def run(args: argparse.Namespace) -> int:
         return 2
 
 
-def _run(args: argparse.Namespace) -> int:
-    from vedette import app, wiring
-    from vedette.escape import terminal
+def rendered_rules(settings: Settings, rules: Sequence[Rule], named: Mapping[str, str]) -> list[tuple[Rule, Rendered]]:
+    """Each rule that is configured, with its queries. `named`: format -> job label, beside the usual ones."""
     from vedette.render.logql_rule import render_rule
-    from vedette.render.ruler import groups_file, queries_text
+
+    proxies = [(proxy.identities, proxy.networks) for proxy in settings.proxies()]
+    return [(rule, render_rule(rule, proxies, jobs=named)) for rule in rules if not rule.not_configured]
+
+
+def groups_text(settings: Settings, rendered: Sequence[tuple[Rule, Rendered]]) -> str:
+    """The rule file for the ruler. Raises app.Wrong."""
+    from vedette import wiring
+    from vedette.render.ruler import groups_file
+
+    return groups_file(
+        rendered,
+        cluster=settings.cluster,
+        runbook=lambda rule: settings.runbook_url.replace("{rule}", rule),
+        texts=wiring.runbooks([rule for rule, _ in rendered]),
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.escape import terminal
+    from vedette.render.ruler import queries_text
 
     settings = app.load_settings(args.config)
     rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
-    proxies = [(proxy.identities, proxy.networks) for proxy in settings.proxies()]
-    jobs = _jobs(args.job)
-    rendered = [(rule, render_rule(rule, proxies, jobs=jobs)) for rule in rules if not rule.not_configured]
+    rendered = rendered_rules(settings, rules, jobs(args.job))
     for rule in rules:
         if rule.not_configured:
             print(f"vedette: {rule.name} is not configured: {terminal(rule.not_configured)}", file=sys.stderr)
@@ -68,12 +98,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.output == "queries" or args.explain:
         text = queries_text(rendered, explain=args.explain)
     else:
-        text = groups_file(
-            rendered,
-            cluster=settings.cluster,
-            runbook=lambda rule: settings.runbook_url.replace("{rule}", rule),
-            texts=wiring.runbooks(rules),
-        )
+        text = groups_text(settings, rendered)
     if args.check is None:
         print(text, end="")
         return 0
@@ -88,7 +113,8 @@ def _run(args: argparse.Namespace) -> int:
     return 1 if difference else 0
 
 
-def _jobs(given: list[str]) -> dict[str, str]:
+def jobs(given: list[str]) -> dict[str, str]:
+    """Format -> job label, of `--job SOURCE=NAME`. Raises app.Wrong."""
     from vedette import app
 
     found = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -59,10 +59,15 @@ class _Series(msgspec.Struct, gc=False):
     data: list[dict[str, str]] | None = None
 
 
+class _Values(msgspec.Struct, gc=False):
+    data: list[str] | None = None
+
+
 _answer = msgspec.json.Decoder(_Answer).decode
 _streams = msgspec.json.Decoder(list[_Stream]).decode
 _samples = msgspec.json.Decoder(list[_Sample]).decode
 _series = msgspec.json.Decoder(_Series).decode
+_values = msgspec.json.Decoder(_Values).decode
 _sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -103,6 +108,24 @@ class LokiClient:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NoAnswer("an answer that is not Loki's") from error
 
+    def newest(self, selector: str, start: int, end: int) -> Entry | None:
+        """The newest line from `start` to before `end` (nanoseconds); None: there is none. Raises as `query_range`."""
+        said = {"query": selector, "start": start, "end": end, "limit": 1, "direction": "backward"}
+        body = self._get("query_range", said)
+        try:
+            found = [entry for stream in _streams(_answer(body).data.result) for entry in _entries(stream)]
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, IndexError, RecursionError) as error:
+            raise NoAnswer("an answer that is not Loki's") from error
+        return max(found, key=lambda entry: entry.time, default=None)
+
+    def values(self, label: str, start: int, end: int) -> list[str]:
+        """The values that a label has about then. Raises as `query_range`."""
+        body = self._get(f"label/{quote(label, safe='')}/values", {"start": start, "end": end})
+        try:
+            return list(_values(body).data or ())
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise NoAnswer("an answer that is not Loki's") from error
+
     def push(self, streams: Sequence[tuple[Mapping[str, str], Sequence[tuple[int, str]]]]) -> None:
         """Bring lines: of each stream its labels, and (nanoseconds since 1970, line) in order. Raises alike."""
         body = {
@@ -131,11 +154,22 @@ class LokiClient:
         """Close idle connections."""
         self._http.close()
 
-    def _get(self, what: str, said: Mapping[str, object]) -> bytes:
-        answer = self._http.request("GET", f"{self._url}/loki/api/v1/{what}?{urlencode(said)}", headers=self._headers())
+    def ask(self, path: str, said: Mapping[str, object] | None = None, *, form: bool = False) -> Answer:
+        """What stands at a path of this Loki (`/metrics`), where the status is 200; with `form`, `said` is posted: a
+        URL has not the room for a long query. Raises LokiRefused, NoAnswer, BadSecret."""
+        query = urlencode(said or {})
+        headers = self._headers()
+        if form:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            answer = self._http.request("POST", self._url + path, headers=headers, body=query.encode())
+        else:
+            answer = self._http.request("GET", f"{self._url}{path}{'?' if query else ''}{query}", headers=headers)
         if answer.status != 200:
             raise LokiRefused(answer.status, _words(answer), _wait(answer.headers.get("retry-after", "")))
-        return answer.body
+        return answer
+
+    def _get(self, what: str, said: Mapping[str, object]) -> bytes:
+        return self.ask(f"/loki/api/v1/{what}", said).body
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json"}

@@ -1,0 +1,171 @@
+"""What a Loki takes in and keeps of the logs that rules need: limits and streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from vedette.clients.loki_ruler import Config, Limits
+from vedette.loki_status.base import LOOKED, Check, ExpectedGroup, State, Stream, Unasked, span
+
+LINE = 1 << 20
+"""Bytes that a line must be allowed to have: an audit event may carry a whole object."""
+_SERIES = 100
+"""Series that an alert of vedette's may have."""
+_WINDOW = 335.0
+"""Seconds that the longest query looks back."""
+_OLDEST = 3600.0
+"""Seconds that a line may be late: a shipper that stood still for an hour."""
+_AHEAD = 60.0
+_TIMEOUT = 10.0
+_SILENT: Mapping[str, float] = {"kube_audit": 3600.0, "vault_audit": 86400.0, "sshd": 7 * 86400.0}
+"""Seconds without a line after which something is wrong: an API server that runs writes all the time."""
+_NAMED = 8
+_KEYS: Mapping[str, tuple[str, ...]] = {"kube_audit": ("auditID", "verb"), "vault_audit": ("type", "request")}
+"""What an event has at its top."""
+_SHORT = {"kube_audit": "kube", "vault_audit": "vault", "sshd": "sshd"}
+"""Format -> as `--job` calls it."""
+
+
+def limit_checks(config: Config | Unasked, expected: Sequence[ExpectedGroup], retention: float) -> Iterator[Check]:
+    """The limits that would cost an alert. `retention`: seconds that lines are wanted to be kept."""
+    if isinstance(config, Unasked):
+        yield Check(
+            "limit",
+            State.UNKNOWN,
+            f"Loki's limits could not be asked for: {config.why}",
+            "lines above max_line_size are refused, and nobody is told",
+            "let /config through, or name the address of the ruler itself with --ruler",
+        )
+        return
+    limits = config.limits
+    found = [*_line_limits(limits), *_query_limits(limits), *_rule_limits(limits, expected)]
+    found += _retention(config, retention)
+    yield from found
+    if limits.per_tenant_override_config:
+        yield Check(
+            "limit",
+            State.UNKNOWN,
+            "a file of overrides gives tenants other limits (per_tenant_override_config)",
+            "Loki tells only some of them",
+            "look there for max_line_size and reject_old_samples_max_age of this tenant",
+        )
+    elif not found:
+        yield Check("limit", State.OK, "no limit of Loki's is below what the rules need")
+
+
+def _low(name: str, value: str, why: str, wanted: str) -> Check:
+    return Check("limit", State.WRONG, f"{name} is {value}", why, f"set limits_config.{name} to {wanted}")
+
+
+def _line_limits(limits: Limits) -> Iterator[Check]:
+    # 0 is no limit.
+    if limits.max_line_size is not None and 0 < limits.max_line_size < LINE:
+        yield _low("max_line_size", f"{limits.max_line_size} B", "a longer event, of a big object, is hidden", "1MB")
+    elif limits.max_line_size is None:
+        yield Check("limit", State.UNKNOWN, "max_line_size is not told", "longer lines are refused", "set it to 1MB")
+    if limits.max_line_size_truncate:
+        yield _low("max_line_size_truncate", "on", "a line cut short is no event any more", "false")
+    if limits.reject_old_samples and limits.reject_old_samples_max_age is not None:
+        oldest = limits.reject_old_samples_max_age
+        if oldest < _OLDEST:
+            why = "after a shipper's standstill its lines are refused"
+            yield _low("reject_old_samples_max_age", span(oldest), why, "1h or more (1w unless set)")
+    if limits.creation_grace_period is not None and limits.creation_grace_period < _AHEAD:
+        why = "a line of a host whose clock is a little ahead is refused"
+        yield _low("creation_grace_period", span(limits.creation_grace_period), why, "10m")
+
+
+def _query_limits(limits: Limits) -> Iterator[Check]:
+    if limits.max_query_series is not None and 0 < limits.max_query_series < _SERIES:
+        why = "a rule fails when it has more alerts at a time, as in a storm"
+        yield _low("max_query_series", str(limits.max_query_series), why, f"{_SERIES} or more")
+    for name in ("max_query_range", "max_query_length", "max_query_lookback"):
+        value = getattr(limits, name)
+        if value and value < _WINDOW:
+            yield _low(name, span(value), f"rules look back {_WINDOW:.0f} s", "0s, or 10m and more")
+    if limits.query_timeout and limits.query_timeout < _TIMEOUT:
+        yield _low("query_timeout", span(limits.query_timeout), "a rule fails when a query takes longer", "1m")
+
+
+def _rule_limits(limits: Limits, expected: Sequence[ExpectedGroup]) -> Iterator[Check]:
+    most = max((len(group.rules) for group in expected), default=0)
+    why = "more are refused when they are loaded by the API"
+    if limits.ruler_max_rules_per_rule_group and limits.ruler_max_rules_per_rule_group < most:
+        name = "ruler_max_rules_per_rule_group"
+        yield _low(name, str(limits.ruler_max_rules_per_rule_group), why, f"{most} or more, or 0")
+    if limits.ruler_max_rule_groups_per_tenant and limits.ruler_max_rule_groups_per_tenant < len(expected):
+        name = "ruler_max_rule_groups_per_tenant"
+        yield _low(name, str(limits.ruler_max_rule_groups_per_tenant), why, f"{len(expected)} or more, or 0")
+
+
+def _retention(config: Config, wanted: float) -> Iterator[Check]:
+    kept = config.limits.retention_period
+    if not config.retention_enabled:
+        return
+    if kept and wanted and kept < wanted:
+        why = f"{span(wanted)} are wanted (watch.evidence_for): what answers an alert is gone before"
+        yield _low("retention_period", span(kept), why, f"{wanted / 3600:.0f}h, or set watch.evidence_for lower")
+    if config.limits.retention_stream:
+        yield Check(
+            "limit",
+            State.UNKNOWN,
+            "some streams have a retention of their own (limits_config.retention_stream)",
+            "which streams a selector chooses is not judged here",
+            "see that none of them is a log that rules need",
+        )
+
+
+def stream_checks(streams: Mapping[str, Stream | Unasked]) -> Iterator[Check]:
+    """Whether the logs are there under the labels that the rules expect, by format; and whether lines are events."""
+    for source, stream in streams.items():
+        if isinstance(stream, Unasked):
+            yield Check("stream", State.UNKNOWN, f"{source}: {stream.why}", "", "grant reading, or give --tenant")
+        else:
+            yield _stream(source, stream)
+
+
+def _stream(source: str, stream: Stream) -> Check:
+    name = f'{{job="{stream.job}"}}'
+    if stream.age is None:
+        there = f"jobs there are: {', '.join(stream.jobs[:_NAMED])}" if stream.jobs else "no stream has a label job"
+        return Check(
+            "stream",
+            State.WRONG,
+            f"{name} has no line in {span(LOOKED)}",
+            f"no rule on {source} can fire; {there}",
+            f"have the shipper set this label, or render with --job {_SHORT.get(source, source)}=NAME",
+        )
+    if stream.age > _SILENT.get(source, LOOKED):
+        return Check(
+            "stream",
+            State.WRONG,
+            f"the last line of {name} came {span(stream.age)} ago",
+            f"no rule on {source} sees what happens",
+            "look at the shipper, and at the log it reads",
+        )
+    fault = _fault(source, stream.line)
+    if fault:
+        return Check(
+            "stream",
+            State.WRONG,
+            f"the last line of {name} {fault}",
+            "the queries judge whole events as their server wrote them",
+            "have the shipper take the wrapping off (docker, cri stages) and raise max_line_size",
+        )
+    return Check("stream", State.OK, f"the last line of {name} came {span(stream.age)} ago")
+
+
+def _fault(source: str, line: str) -> str:
+    """What is wrong with a line, or nothing."""
+    keys = _KEYS.get(source)
+    if keys is None:
+        return ""
+    try:
+        event = msgspec.json.decode(line.encode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        return "is not JSON: something stands around it, or it is cut"
+    if isinstance(event, dict) and all(key in event for key in keys):
+        return ""
+    return f"is no {source} event: it has no {' and '.join(keys)} at its top, so something is wrapped around it"
