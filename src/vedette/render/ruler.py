@@ -3,8 +3,9 @@
 Single events: the ruler looks back five minutes every 30 seconds, so a line that comes up to four and a half minutes
 late is seen, and the alert of one line stays for five minutes. Counts: a window of the timespan alone is looked at
 whole only by luck, for it lies between two evaluations; it is made longer by the interval, 5 seconds, so every burst
-within the timespan is found, and one that takes up to 5 seconds longer may be told as well. Such a burst may be over at
-the next evaluation, and Alertmanager tells nobody of an alert that has ended before its group is due; so it is kept.
+within the timespan is found, and one that takes up to 5 seconds longer may be told as well. The alert of such a burst
+may be over at the next evaluation (Loki 3.7.8 reads `keep_firing_for` and does nothing with it), and Alertmanager tells
+nobody of one that has ended before its group is due: its route must not let it wait (render/receiver.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from vedette.rule import Reaction, Rule
 SINGLE, COUNTS = 30, 5
 """Seconds between two evaluations: of single events, of counts."""
 LASTS = 300
-"""Seconds that an alert fires at least: the window of a single event; counts are kept that long."""
+"""Seconds that the alert of a single event fires: its window. That of a count may be over after COUNTS."""
 _WINDOW = re.compile(r" \[(\d+)s\]\)")
 _KIND = {Reaction.ATTEMPT: "attempt: ", Reaction.CANNOT_TELL: "cannot tell: "}
 
@@ -51,7 +52,7 @@ def groups_file(
     for name, interval, members in groups:
         lines += [f"- name: {yaml(name)}", f"  interval: {interval}s", "  rules:"]
         for rule, query in members:
-            lines += _alert(rule, query, cluster, runbook(rule.name), (texts or {}).get(rule.name, ""), interval)
+            lines += _alert(rule, query, cluster, runbook(rule.name), (texts or {}).get(rule.name, ""))
     return "\n".join([*lines, ""])
 
 
@@ -76,7 +77,7 @@ def labels_of(rule: Rule, query: Query, cluster: str) -> dict[str, str]:
     }
 
 
-def _alert(rule: Rule, query: Query, cluster: str, url: str, runbook: str, interval: int) -> list[str]:
+def _alert(rule: Rule, query: Query, cluster: str, url: str, runbook: str) -> list[str]:
     labels = labels_of(rule, query, cluster)
     name = labels.pop("alertname")
     said = annotated(
@@ -91,7 +92,6 @@ def _alert(rule: Rule, query: Query, cluster: str, url: str, runbook: str, inter
     return [
         f"  - alert: {yaml(name)}",
         "    for: 0s",
-        *([f"    keep_firing_for: {LASTS}s"] if interval == COUNTS else ()),
         f"    expr: {_quoted(expression)}",
         "    labels:",
         *(f"      {name}: {yaml(text)}" for name, text in labels.items()),
