@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input install --
 WORKERS ?= 2
 SPEED ?= 6
 
-.PHONY: help run test faults soak check bench bench-watch docs lock format clean
+.PHONY: help run test faults soak check bench bench-watch lab test-lab record docs lock format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target what; do printf '  %-17s%s\n' "$$target" "$$what"; done
@@ -50,6 +50,16 @@ bench: .venv/dev.done ## the ratios against decoding alone and against peers
 
 bench-watch: .venv/dev.done ## the figures of watching: throughput, latency, memory
 	.venv/bin/python bench/watch.py
+
+lab: .venv/dev.done ## real servers on loopback with both engines, until Ctrl-C; builds what is missing (35 minutes at first)
+	@.venv/bin/python -m lab
+
+test-lab: .venv/dev.done ## a real act for each rule, from the server to Slack's stand-in, by both engines
+	VEDETTE_LAB=1 .venv/bin/python -m pytest -ra tests/lab
+
+record: .venv/dev.done ## record examples/logs anew from the lab's servers (root, six minutes)
+	@.venv/bin/python -m lab --build
+	BIN="$$(.venv/bin/python -c 'from lab.built import folder; print(folder())')" bash examples/record/record.sh examples/logs
 
 lock: .venv/dev.done ## renew the locks from pyproject.toml
 	.venv/bin/uv pip compile $(LOCK) --group run --output-file requirements.lock pyproject.toml

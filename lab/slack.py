@@ -1,21 +1,26 @@
-"""Slack on loopback, as docs.slack.dev describes it: chat.postMessage, chat.update, auth.test and incoming webhooks.
+"""Slack on loopback, as docs.slack.dev describes it: chat.postMessage, chat.update, conversations.history, auth.test and
+incoming webhooks.
 
-It holds every message to Block Kit's limits (reference/block-kit) and answers `invalid_blocks` where Slack would.
+It holds every message to Block Kit's limits (reference/block-kit) and answers `invalid_blocks` where Slack would. What
+Alertmanager posts is in attachments, which are taken as they are.
 """
 
 from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from lab.loopback import Asked, Loopback, Reply
 
 TOKEN = "xoxb-1234567890-canary-kept-secret"
 HOOK = "/services/T0000/B0000/canaryKeptSecret"
 CHANNEL = "C0123456789"
+_BOT = {"team": "example", "team_id": "T0000", "user": "vedette", "user_id": "U0000", "bot_id": "B0000"}
 WEB_API_ERRORS = {
     "later": ["rate_limited", "ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout",
               "team_added_to_org"],
@@ -53,6 +58,13 @@ class SlackServer:
         """What every call gets as its `error`."""
         self.update_error = ""
         """The same for chat.update alone."""
+        self.history_error = ""
+        """The same for conversations.history alone: `missing_scope` where the app may post and not read."""
+        self.member = True
+        """The app is in the channel."""
+        self.clock: Callable[[], float] | None = None
+        """Seconds since 1970 for what is posted; without it a time long ago."""
+        self._turn = threading.Lock()
         self.no_blocks = False
         """Refuses every message with blocks, as Slack does by bounds that it does not write down."""
         self.server = Loopback(self._answering, context)
@@ -78,33 +90,66 @@ class SlackServer:
             return self._hook(asked)
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
             return _said(error="not_authed" if "authorization" not in asked.headers else "invalid_auth")
-        method = asked.path.removeprefix("/api/")
-        error = self.error or (self.update_error if method == "chat.update" else "")
-        if error:
+        method = urlsplit(asked.path).path.removeprefix("/api/")
+        own = {"chat.update": self.update_error, "conversations.history": self.history_error}
+        if error := self.error or own.get(method, ""):
             return _said(error=error)
-        if method == "auth.test":
-            return _said(url="https://example.slack.com/", team="T0000", user="vedette")
-        if method not in ("chat.postMessage", "chat.update"):
-            return _said(error="unknown_method")
+        answering = {
+            "auth.test": lambda _: _said(url="https://example.slack.com/", **_BOT),
+            "conversations.history": self._history,
+            "chat.postMessage": self._message,
+            "chat.update": self._message,
+        }.get(method)
+        return _said(error="unknown_method") if answering is None else answering(asked)
+
+    def _message(self, asked: Asked) -> Reply:
         message = self._checked(asked)
         if message is None:
             return _said(error="invalid_blocks")
         if message.get("channel") not in (CHANNEL, "#alerts"):
             return _said(error="channel_not_found")
-        if method == "chat.update":
+        if not self.member:
+            return _said(error="not_in_channel")
+        ts = None
+        if asked.path.endswith("/chat.update"):
             ts = message["ts"]
             if ts not in self.messages or message["channel"] != CHANNEL:
                 return _said(error="message_not_found")
-        else:
-            ts = f"1503435956.{len(self.messages):06d}"
-        self.messages[ts] = message
-        return _said(channel=CHANNEL, ts=ts, message=message)
+        return _said(channel=CHANNEL, ts=self._kept(message, ts), message=message)
+
+    def _kept(self, message: dict[str, Any], ts: str | None = None) -> str:
+        """The message's id within the channel, a time that no other has."""
+        with self._turn:
+            if ts is None:
+                ts = f"1503435956.{len(self.messages):06d}" if self.clock is None else f"{self.clock():.6f}"
+                while ts in self.messages:
+                    ts = f"{float(ts) + 1e-6:.6f}"
+            self.messages[ts] = message
+        return ts
+
+    def _history(self, asked: Asked) -> Reply:
+        """The newest messages first, between `oldest` and `latest`, as many as `limit`, 100 if it does not say."""
+        given = dict(parse_qsl(urlsplit(asked.path).query))
+        if asked.body:
+            as_json = asked.headers.get("content-type", "").startswith("application/json")
+            given |= json.loads(asked.body) if as_json else dict(parse_qsl(asked.body.decode()))
+        if given.get("channel") != CHANNEL:
+            return _said(error="channel_not_found")
+        if not self.member:
+            return _said(error="not_in_channel")
+        oldest, latest = float(given.get("oldest", 0)), float(given.get("latest") or "inf")
+        with self._turn:
+            found = [(float(ts), ts, message) for ts, message in self.messages.items() if oldest < float(ts) < latest]
+        found.sort(key=lambda one: one[0], reverse=True)
+        limit = int(given.get("limit", 100))
+        shown = ({"type": "message", "ts": ts, "bot_id": "B0000", "text": "", **said} for _, ts, said in found[:limit])
+        return _said(messages=list(shown), has_more=len(found) > limit)
 
     def _hook(self, asked: Asked) -> Reply:
         message = self._checked(asked)
         if message is None:
             return Reply(400, b"invalid_blocks")
-        self.messages[f"hook.{len(self.messages)}"] = message
+        self._kept(message)
         return Reply(200, b"ok")
 
     def _checked(self, asked: Asked) -> dict[str, Any] | None:
@@ -112,7 +157,7 @@ class SlackServer:
         found = list(faults(asked))
         self.faults.extend(found)
         message: dict[str, Any] = {} if found else json.loads(asked.body)
-        return None if found or (self.no_blocks and message["blocks"]) else message
+        return None if found or (self.no_blocks and message.get("blocks")) else message
 
 
 def faults(asked: Asked) -> Iterator[str]:
@@ -123,6 +168,8 @@ def faults(asked: Asked) -> Iterator[str]:
         message = json.loads(asked.body.decode("utf-8"))
     except ValueError:
         yield "not JSON"
+        return
+    if message.get("attachments"):
         return
     if not message.get("text"):
         yield "no text"

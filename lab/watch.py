@@ -110,9 +110,9 @@ class Daemon:
         """The sum of a metric's samples."""
         return sum(value for _, value in self.metrics().get(name, []))
 
-    def command(self, *words: str) -> tuple[int, str]:
-        """Exit code and standard output of another vedette command under the same settings."""
-        done = subprocess.run(
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another vedette command under the same settings, as it ended."""
+        return subprocess.run(
             [sys.executable, "-m", "vedette", *words, "--config", str(self.config)],
             env={"PYTHONPATH": _SOURCE, "HOME": str(self.folder)},
             stdin=subprocess.DEVNULL,
@@ -121,14 +121,13 @@ class Daemon:
             check=False,
             timeout=DEADLINE,
         )
-        return done.returncode, done.stdout
 
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts in the store, closed ones too, as `vedette alerts list -o json` prints them."""
         words = ("alerts", "list", "--state", str(self.state), "--status", "all", "-o", "json")
-        code, text = self.command(*words)
-        assert code == 0, text
-        found: list[dict[str, Any]] = json.loads(text)
+        done = self.command(*words)
+        assert done.returncode == 0, done.stderr
+        found: list[dict[str, Any]] = json.loads(done.stdout)
         return found
 
 
