@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from vedette.cli import render_loki
+from vedette.cli import render_alertmanager, render_loki
 
 EXAMPLES = """\
 examples:
@@ -14,6 +14,8 @@ examples:
   vedette render loki > rules/fake/vedette.yaml                the rules as groups of Loki's ruler
   vedette render loki K3 -o queries --explain                  one rule's LogQL, stage by stage
   vedette render loki --check rules/fake/vedette.yaml          whether that file is still what the settings say
+  vedette render alertmanager --webhook-url-file /etc/alertmanager/slack-url > alertmanager.yml
+  vedette render alertmanager --check alertmanager.yml         whom that file tells of which alerts
 """
 
 
@@ -26,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rights.add_argument("--namespace", default="vedette", metavar="NAME", help="kube: its namespace (vedette)")
     loki = files.add_parser("loki", help="the rules as LogQL: groups of Loki's ruler, or bare queries")
     render_loki.add_arguments(loki)
+    receiver = files.add_parser("alertmanager", help="Alertmanager's route and receivers for vedette's alerts")
+    render_alertmanager.add_arguments(receiver)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,4 +52,4 @@ def _rights(args: argparse.Namespace) -> int:
     return 0
 
 
-_FILES = {"rights": _rights, "loki": render_loki.run}
+_FILES = {"rights": _rights, "loki": render_loki.run, "alertmanager": render_alertmanager.run}
