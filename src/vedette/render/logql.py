@@ -5,30 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Protocol
 
 from vedette.event import Outcome
+from vedette.render.logql_filter import text_filters
 from vedette.render.logql_kube import KubeFields, Proxy
 from vedette.render.logql_object import GAP
 from vedette.render.logql_record import Found, Record, Steps
 from vedette.render.logql_sshd import SshdFields
-from vedette.render.logql_template import CannotRender, Code, assign, escaped, quoted, when
+from vedette.render.logql_template import CannotRender, Code, assign, quoted, when
 from vedette.render.logql_tests import Judge
 from vedette.render.logql_vault import VaultFields
 from vedette.rule import (
-    AllOf,
-    AnyOf,
-    Block,
     Correlation,
     CorrelationType,
     Detection,
     FieldPath,
-    Node,
-    Not,
     Op,
     Reaction,
-    Test,
-    Text,
 )
 
 __all__ = ["JOBS", "CannotRender", "Query", "correlation_query", "detection_queries"]
@@ -245,11 +239,8 @@ class _Pipeline:
         fields_out = " ".join(f'"{_MARK}" (replace "{_MARK}" "?" {cut.format(name) or name})' for _, name in labelled)
         code.emit(when(f'ne {reaction} ""', f"{{{{ print {reaction} {fields_out} }}}}"))
         found = [(self._selector, "The streams of this log.")]
-        for texts in _implied(detection.node, fields.server_texts):
-            pieces = [escaped(text) for text in texts] + [_ESCAPES] + ([r"\\/"] if "/" in "".join(texts) else [])
-            found.append(
-                (f"|~ `{'|'.join(pieces)}`", "A cheap look at the text: every finding has one of these in it.")
-            )
+        for text in text_filters(detection.node, fields.server_texts):
+            found.append((text, "A cheap look at the text: every finding has one of these in it."))
         for text in getattr(fields, "prefilters", ()):
             found.append((f"|~ `{text}`", "A cheap look at the text first: every finding has one of these in it."))
         found.append((f"| label_format verdict=`{code.text()}`", f"Decode the line and judge it: {detection.title}."))
@@ -275,49 +266,6 @@ _CUT = '(regexReplaceAll "(?s)^(.\\u007b0,200\\u007d).*$" {} "$1")'
 def _part_of(at: int) -> str:
     skipped = f"(?:[^{_MARK}]*{_MARK}){{{at}}}".replace("{", "\\u007b").replace("}", "\\u007d") if at else ""
     return f'{{{{ regexReplaceAll "(?s)^{skipped}([^{_MARK}]*).*$" .verdict "${{1}}" }}}}'
-
-
-def _implied(node: Node, server: frozenset[str]) -> list[tuple[str, ...]]:
-    """Sets of texts, of each of which one stands in every line that the tree holds for."""
-    if isinstance(node, AllOf):
-        found = [texts for part in node.nodes for texts in _implied(part, server)]
-        return list(dict.fromkeys(found))
-    if isinstance(node, AnyOf) and node.nodes:
-        parts = [_implied(part, server) for part in node.nodes]
-        if all(parts):
-            # The most telling set of each branch, together.
-            return [tuple(dict.fromkeys(text for part in parts for text in max(part, key=_telling)))]
-        return []
-    if isinstance(node, Test):
-        return _texts(node, server)
-    if isinstance(node, AnyOf | Not | Block):
-        return []
-    assert_never(node)
-
-
-def _texts(test: Test, server: frozenset[str]) -> list[tuple[str, ...]]:
-    if test.op is not Op.EQUALS or not test.cased or test.every or test.path.name not in server or not test.values:
-        return []
-    found = []
-    for value in test.values:
-        pieces = [part for part in value.parts if isinstance(part, str)] if isinstance(value, Text) else []
-        longest = max(pieces, key=len, default="")
-        # Two or three letters stand in every line.
-        if len(longest) < _TELLING or not _SAFE.fullmatch(longest):
-            return []
-        found.append(longest)
-    return [tuple(dict.fromkeys(found))]
-
-
-_TELLING = 4
-_ESCAPES = r"\\u00(?:2[0-57-9a-fA-F]|3[0-9abdfABDF]|[4-7])"
-"""A character that JSON need not escape, escaped all the same; Go's encoder does so to &, < and > alone."""
-_SAFE = re.compile(r"[A-Za-z0-9_./:@ -]{1,200}")
-"""Texts that a JSON encoder writes as they are."""
-
-
-def _telling(texts: tuple[str, ...]) -> int:
-    return min(len(text) for text in texts)
 
 
 def _label(name: str) -> str:
