@@ -34,24 +34,27 @@ class Row:
     value: float | None
     """None: not measured; `note` says why."""
     must: float | None = None
-    """None: for information."""
+    """None: it must be nothing in particular."""
     unit: str = ""
     note: str = ""
     less_is_better: bool = False
     broken: str = ""
     """What besides the figure is not as it must be."""
+    aim: float | None = None
 
     @property
     def verdict(self) -> str:
-        """ok, information, skipped, or what is wrong."""
+        """ok, reached (the aim), short of it, information, skipped, or what is wrong."""
         if self.broken:
             return "FALLS SHORT"
         if self.value is None:
             return "skipped"
-        if self.must is None:
-            return "information"
         sign = -1 if self.less_is_better else 1
-        return "ok" if sign * self.value >= sign * self.must else "FALLS SHORT"
+        if self.must is not None and sign * self.value < sign * self.must:
+            return "FALLS SHORT"
+        if self.aim is not None:
+            return "aim reached" if sign * self.value >= sign * self.aim else "short of aim"
+        return "information" if self.must is None else "ok"
 
 
 def program() -> list[str]:
