@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from vedette.cases import RulesUnder
 from vedette.problem import Problem
 from vedette.proof.audit_policy import AuditPolicy
+from vedette.proof.naming import Naming
 from vedette.proof.verdict import LinkResult
 from vedette.rule import Rule
 
@@ -30,6 +31,8 @@ class Given:
     """Reads the rules with the settings of a case."""
     policy: AuditPolicy | Unread | None = None
     """The Kubernetes audit policy."""
+    naming: Naming = field(default_factory=lambda: Naming({}, {}))
+    """The names of the cases' site and of this one; of none: the cases' own names hold."""
 
 
 class Link(Protocol):

@@ -1,0 +1,122 @@
+"""Emitted: does the Kubernetes audit policy let be written what the rule must see?
+
+Each firing case of the rule is an act that must be seen. What the policy would have let be written of it is run through
+the engine; the rule fires or it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vedette.cases import BadCase
+from vedette.proof.audit_policy import AuditPolicy, Level
+from vedette.proof.emission import Emission, Seen
+from vedette.proof.links.base import Given, Unread
+from vedette.proof.mending import by_object, mend
+from vedette.proof.verdict import LinkResult, State, Variant, of_variants
+from vedette.rule import Reaction, Rule
+
+NAME = "emitted"
+_FORMAT = "kube_audit"
+
+
+class Emitted:
+    """The link; made once a run."""
+
+    name = NAME
+
+    def __init__(self, given: Given) -> None:
+        self._policy = given.policy
+        self._given = given
+
+    def check(self, rule: Rule) -> LinkResult:
+        """What the policy leaves of each of the rule's variants."""
+        formats = sorted({one.format for one in rule.detections})
+        if not formats and rule.not_configured:
+            return LinkResult(NAME, State.UNKNOWN, f"not configured: {rule.not_configured}", concerns=False)
+        if _FORMAT not in formats:
+            why = f"not from the Kubernetes audit log: it reads {', '.join(formats) or 'nothing'}"
+            return LinkResult(NAME, State.UNKNOWN, why, concerns=False)
+        if not isinstance(self._policy, AuditPolicy):
+            return LinkResult(NAME, State.UNKNOWN, _unread(self._policy))
+        try:
+            return self._judged(Emission(rule, self._given.rules_under, self._given.naming), self._policy)
+        except BadCase as error:
+            return LinkResult(NAME, State.UNKNOWN, f"a case cannot be run: {error}")
+
+    def _judged(self, emission: Emission, policy: AuditPolicy) -> LinkResult:
+        if not emission.judged and not emission.unread:
+            if emission.observed:
+                why = "not from the audit log: its cases are observations of vedette's own"
+                return LinkResult(NAME, State.UNKNOWN, why, concerns=False)
+            why = "no firing case shows which events it needs"
+            return LinkResult(NAME, State.UNKNOWN, why, "write its fires.jsonl; `vedette rules new` shows how")
+        seen = emission.under(policy)
+        mends = _mends(policy, emission, [one for one in seen if not one.enough])
+        variants = [_variant(policy, emission, one, mends) for one in seen]
+        odd = "an event of the case is no plain audit event"
+        variants += [Variant(one.case.name, State.UNKNOWN, odd) for one in emission.unread]
+        return of_variants(NAME, variants, _looked_at(emission))
+
+
+def _unread(policy: Unread | None) -> str:
+    if policy is None:
+        return "no audit policy was given"
+    first = policy.problems[0]
+    where = f"{first.file}:{first.line}:{first.column}" if first.line else first.file
+    return f"the audit policy is not read: {where}: {first.message}"
+
+
+def _looked_at(emission: Emission) -> str:
+    said = f"{len(emission.judged)} variants are written"
+    if emission.observed:
+        said += f"; {len(emission.observed)} more are observations, not from the audit log"
+    return said
+
+
+_Loss = tuple[int | None, bool, str]
+
+
+def _loss(emission: Emission, one: Seen) -> _Loss:
+    """What is mended together: what the same rule of the policy takes, by its level or by a stage.
+
+    For a rule that looks at who acts and not at what is done, of like askers only.
+    """
+    act, written = one.lost
+    user = "" if by_object(emission.wanted) else act.request.user or ""
+    who = "account" if user.startswith("system:serviceaccount:") else user
+    return written.rule, written.level is Level.NONE, who
+
+
+def _mends(policy: AuditPolicy, emission: Emission, blind: Sequence[Seen]) -> dict[_Loss, str]:
+    found: dict[_Loss, str] = {}
+    for loss in dict.fromkeys(_loss(emission, one) for one in blind):
+        change = mend(policy, emission, [one for one in blind if _loss(emission, one) == loss])
+        found[loss] = change.said if change is not None else ""
+    return found
+
+
+def _variant(policy: AuditPolicy, emission: Emission, one: Seen, mends: dict[_Loss, str]) -> Variant:
+    name = one.witnesses.case.name
+    act, written = one.lost
+    if one.enough:
+        return Variant(name, State.READY, witness=act.described())
+    where = policy.where(written.rule)
+    if written.rule is None:
+        why = f"no rule of {where} is for it, so nothing is written"
+    elif written.level is Level.NONE:
+        why = f"{where} drops it (level None)"
+    elif not act.under(written, tied=emission.tied):
+        stages = ", ".join(sorted(written.omitted))
+        why = f"{where} omits every stage at which it is written ({stages})"
+    elif emission.tied and emission.at_level(one.witnesses, one.written, act.level):
+        why = f"{where} writes it at {written.level}; the rule fires at {act.level} only"
+    else:
+        why = f"{where} writes it at {written.level}, {_said(one.reaction)}"
+    return Variant(name, State.BLIND, why, mends.get(_loss(emission, one), ""), act.described())
+
+
+def _said(reaction: Reaction | None) -> str:
+    if reaction is None:
+        return "which leaves nothing to fire on"
+    return "which leaves an attempt" if reaction is Reaction.ATTEMPT else "which leaves only: cannot tell"
