@@ -161,7 +161,7 @@ _CLEAN = (
     '{{ define "clean" }}{{ . | reReplaceAll `[\\p{C}\\p{Zl}\\p{Zp}]` "\ufffd" '
     f'| reReplaceAll `^(.{{{_LONGEST}}}).+$` "${{1}}…" '
     '| reReplaceAll "&" "&amp;" | reReplaceAll "<" "&lt;" | reReplaceAll ">" "&gt;" '
-    '| reReplaceAll "://" "[://]" }}{{ end -}}'
+    '| reReplaceAll "://" "[:]//" }}{{ end -}}'
 )
 # The settings' own, yet whoever may post an alert may write one: within <url|text> these would end it.
 _URL = (
