@@ -167,7 +167,12 @@ class LokiRuler:
 
     def stored(self) -> frozenset[str]:
         """The names of the groups that are stored. LokiRefused 404: none; 400: a file is broken, in its words."""
-        said = _yaml(self._client.ask("/loki/api/v1/rules").body)
+        try:
+            said = _yaml(self._client.ask("/loki/api/v1/rules").body)
+        except LokiRefused as error:
+            if "unable to read rule dir" in error.words:  # of a tenant that has no folder; also a 400
+                raise LokiRefused(404, error.words) from error
+            raise
         groups = [one for namespace in said.values() if isinstance(namespace, list) for one in namespace]
         return frozenset(str(one.get("name")) for one in groups if isinstance(one, Mapping))
 

@@ -57,11 +57,14 @@ def _health(group: LoadedGroup) -> Iterator[Check]:
 
 
 def _mend(error: str) -> str:
-    if "maximum number of series" in error or "max_query_series" in error:
+    """By what Loki 3.7.8 says when its limits are reached."""
+    if "maximum number of series" in error:
         return "raise limits_config.max_query_series to 500 or more"
     if "pipeline error" in error:
         return f'a query without its last stage __error__="" ends so: {RENDER}'
-    if "timeout" in error or "deadline" in error or "canceled" in error:
+    if "exceeds limit" in error or "exceeds the limit" in error:
+        return "raise the limit that it names (max_query_range, max_query_length)"
+    if "DeadlineExceeded" in error or "timeout" in error or "canceled" in error:
         return "raise limits_config.query_timeout, or give the querier more room"
     return "read the ruler's log; `vedette rules test --on loki` judges the query on a Loki of your own"
 

@@ -15,6 +15,12 @@ _SERIES = 100
 """Series that an alert of vedette's may have."""
 _WINDOW = 335.0
 """Seconds that the longest query looks back."""
+_BACK = {
+    "max_query_range": "fail",
+    "max_query_length": "fail",
+    "max_query_lookback": "find nothing older, without an error",
+}
+"""What limits how far a query looks back -> what a rule does then, as seen on Loki 3.7.8."""
 _OLDEST = 3600.0
 """Seconds that a line may be late: a shipper that stood still for an hour."""
 _AHEAD = 60.0
@@ -81,10 +87,10 @@ def _query_limits(limits: Limits) -> Iterator[Check]:
     if limits.max_query_series is not None and 0 < limits.max_query_series < _SERIES:
         why = "a rule fails when it has more alerts at a time, as in a storm"
         yield _low("max_query_series", str(limits.max_query_series), why, f"{_SERIES} or more")
-    for name in ("max_query_range", "max_query_length", "max_query_lookback"):
+    for name, why in _BACK.items():
         value = getattr(limits, name)
         if value and value < _WINDOW:
-            yield _low(name, span(value), f"rules look back {_WINDOW:.0f} s", "0s, or 10m and more")
+            yield _low(name, span(value), f"rules look back {_WINDOW:.0f} s, and {why}", "0s, or 10m and more")
     if limits.query_timeout and limits.query_timeout < _TIMEOUT:
         yield _low("query_timeout", span(limits.query_timeout), "a rule fails when a query takes longer", "1m")
 
