@@ -160,14 +160,17 @@ def read_file(path: Path, name: str = "") -> list[Document]:
     return read_documents(data, name)
 
 
-def read_documents(text: str | bytes, file: str) -> list[Document]:
-    """Every document of `text`; an empty text has none, an empty document is None. Raises YamlError."""
-    return _Reader(_decoded(text, file), file).documents()
+def read_documents(text: str | bytes, file: str, *, most: int = MAX_BYTES) -> list[Document]:
+    """Every document of `text`; an empty text has none, an empty document is None. Raises YamlError.
+
+    `most`: the largest that is read, in bytes.
+    """
+    return _Reader(_decoded(text, file, most), file).documents()
 
 
-def _decoded(text: str | bytes, file: str) -> str:
-    if len(text) > MAX_BYTES:
-        raise YamlError(Problem(file, 0, 0, "", f"larger than {MAX_BYTES // 1_000_000} MB", "split it"))
+def _decoded(text: str | bytes, file: str, most: int) -> str:
+    if len(text) > most:
+        raise YamlError(Problem(file, 0, 0, "", f"larger than {most // 1_000_000} MB", "split it"))
     if isinstance(text, bytes):
         if text.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise YamlError(Problem(file, 0, 0, "", "is UTF-16, not UTF-8", "save it as UTF-8"))

@@ -41,3 +41,37 @@ def test_bare_queries_and_wrong_words() -> None:
     done = vedette("rules", "test", "K3", "--on", "lokki", "--config", SETTINGS)
     assert done.returncode == 2
     assert b"--on lokki: write loki" in done.stderr
+
+
+def test_into_a_folder_with_files_of_others(tmp_path: Path) -> None:
+    """Their queries need a Loki, or a word that it is well so; a broken file stays an error all the same."""
+    arguments = ("render", "loki", "K3", "--config", SETTINGS, "--into", tmp_path)
+    assert vedette(*arguments).returncode == 0
+    assert (tmp_path / "vedette.yaml").read_bytes() == vedette(*arguments[:-2]).stdout
+    (tmp_path / "theirs.yml").write_text("groups: [{name: g, rules: [{alert: A, expr: vector(1)}]}]\n")
+    done = vedette(*arguments)
+    assert done.returncode == 2
+    assert b"check the queries of the folder's other files (1): give --loki URL" in done.stderr
+    done = vedette(*arguments, "--unchecked")
+    assert done.returncode == 0
+    assert b"unchanged, 1 group; 1 other file; their queries were not checked" in done.stdout
+    (tmp_path / "theirs.yml").write_text("groups: [{nome: g}]\n")
+    done = vedette(*arguments, "--unchecked")
+    assert done.returncode == 2
+    assert f"{tmp_path}/theirs.yml:1:11: error: Loki knows no `nome` here".encode() in done.stderr
+
+
+def test_into_is_not_mixed_up(tmp_path: Path) -> None:
+    """No folder, a link in the place of the file, words that do not go together: 2, and nothing is written."""
+    arguments = ("render", "loki", "K3", "--config", SETTINGS)
+    assert vedette(*arguments, "--into", tmp_path / "none").returncode == 2
+    assert vedette(*arguments, "--into", tmp_path, "--explain").returncode == 2
+    assert vedette(*arguments, "--unchecked").returncode == 2
+    assert vedette(*arguments, "--into", tmp_path, "--loki", "x", "--unchecked").returncode == 2
+    (tmp_path / "elsewhere").write_text("")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "vedette.yaml").symlink_to(tmp_path / "elsewhere")
+    done = vedette(*arguments, "--into", tmp_path / "rules")
+    assert done.returncode == 2
+    assert b"is no file of its own" in done.stderr
+    assert (tmp_path / "elsewhere").read_text() == ""

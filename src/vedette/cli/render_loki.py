@@ -26,6 +26,16 @@ def add_arguments(loki: argparse.ArgumentParser) -> None:
     loki.add_argument("--explain", action="store_true", help="print a sentence for each stage of each query")
     loki.add_argument("--check", metavar="FILE", help="compare with a file rendered before; exit 1 when it differs")
     loki.add_argument(
+        "--into",
+        metavar="FOLDER",
+        help="write FOLDER/vedette.yaml where the ruler reads it, unless one of its files would stop it",
+    )
+    judge = loki.add_mutually_exclusive_group()
+    judge.add_argument(
+        "--loki", default="", metavar="URL", help="with --into: this Loki judges the queries; else the program loki"
+    )
+    judge.add_argument("--unchecked", action="store_true", help="with --into: do without a Loki to judge the queries")
+    loki.add_argument(
         "-o", "--output", choices=("rules", "queries"), default="rules", help="what to print (rules: for the ruler)"
     )
 
@@ -83,6 +93,10 @@ def _run(args: argparse.Namespace) -> int:
     from vedette.escape import terminal
     from vedette.render.ruler import queries_text
 
+    if args.into is None and (args.loki or args.unchecked):
+        raise app.Wrong(["--loki and --unchecked go with --into"])
+    if args.into is not None and (args.check is not None or args.explain or args.output != "rules"):
+        raise app.Wrong(["--into writes the rule file; it goes with none of --check, --explain and -o"])
     settings = app.load_settings(args.config)
     rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
     rendered = rendered_rules(settings, rules, jobs(args.job))
@@ -99,6 +113,10 @@ def _run(args: argparse.Namespace) -> int:
         text = queries_text(rendered, explain=args.explain)
     else:
         text = groups_text(settings, rendered)
+    if args.into is not None:
+        from vedette.cli.render_loki_into import write_into
+
+        return write_into(Path(args.into), text, loki=args.loki, unchecked=args.unchecked, settings=settings)
     if args.check is None:
         print(text, end="")
         return 0
