@@ -22,6 +22,8 @@ from loki_server import PARTS, Counted, Server, loki
 from watch_daemon import CONFIG, HERE, Row, program
 
 from vedette import app
+from vedette.clients.base import NoAnswer
+from vedette.clients.loki import LokiRefused
 from vedette.loki_process import NoLoki
 from vedette.render.logql import JOBS, Query
 from vedette.render.logql_rule import render_rule
@@ -233,6 +235,6 @@ if __name__ == "__main__":
     except NoLoki as error:
         print(f"bench: {str(error).split(';', 1)[0]}; lab/README.md says how it is built", file=sys.stderr)
         sys.exit(2)
-    except (measure.Failed, OSError) as error:
+    except (measure.Failed, LokiRefused, NoAnswer, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(2)

@@ -6,11 +6,10 @@ import dataclasses
 import json
 import random
 import re
-from collections.abc import Iterator
+import string
+from collections.abc import Collection, Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.render.test_logql import detection, equals, of_pack, pack, path
 from vedette.cases import cases_of
@@ -28,25 +27,30 @@ def passes(filters: list[str], line: str) -> bool:
     return all(any(text in line for text in re.findall("`([^`]*)`", one)) for one in filters)
 
 
-def respelled(chance: random.Random, value: object, often: float) -> str:
-    """A JSON value with so many of the characters of its texts written as escapes."""
+def respelled(chance: random.Random, value: object, escaped: Collection[str]) -> str:
+    """A JSON value in whose texts these characters are written as escapes, wherever they stand."""
     if isinstance(value, dict):
-        members = (f"{respelled(chance, key, often)}: {respelled(chance, one, often)}" for key, one in value.items())
+        members = (
+            f"{respelled(chance, key, escaped)}: {respelled(chance, one, escaped)}" for key, one in value.items()
+        )
         return "{" + ",".join(members) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(respelled(chance, one, often) for one in value) + "]"
+        return "[" + ", ".join(respelled(chance, one, escaped) for one in value) + "]"
     if not isinstance(value, str):
         return json.dumps(value)
-    return '"' + "".join(_spelled(chance, char, often) for char in value) + '"'
+    return '"' + "".join(_spelled(chance, char) if char in escaped else json.dumps(char)[1:-1] for char in value) + '"'
 
 
-def _spelled(chance: random.Random, char: str, often: float) -> str:
-    if char > "\uffff" or chance.random() >= often:
-        return json.dumps(char)[1:-1]
+def _spelled(chance: random.Random, char: str) -> str:
     if char == "/" and chance.random() < 0.5:
         return "\\/"
     digits = f"{ord(char):04x}"
     return "\\u" + (digits if chance.random() < 0.5 else digits.upper())
+
+
+def some(chance: random.Random) -> str:
+    """One or two characters that texts hold: the fewer are escaped, the less there is to be seen."""
+    return "".join(chance.sample("abcdefghijklmnoprstuvwxyz.-/:@", chance.choice([1, 1, 2])))
 
 
 @pytest.mark.parametrize(
@@ -96,21 +100,15 @@ def test_quotes_stand_where_the_text_is_whole(field: str, parts: tuple[str | Wil
     assert text_filters(node, FIELDS)[0].split("`")[1] == text
 
 
-@given(st.text(st.sampled_from("abzAZ0189_./:@ -"), min_size=4, max_size=12), st.randoms(use_true_random=False))
-def test_no_spelling_of_a_text_walks_past(text: str, chance: random.Random) -> None:
-    """With any of its characters escaped, in small or capital digits; text alone does pass."""
-    filters = text_filters(equals("a", text), FIELDS)
+@pytest.mark.parametrize("char", string.ascii_letters + string.digits + "_./:@ -")
+def test_no_spelling_of_a_character_walks_past(char: str) -> None:
+    """Whichever one of a text is escaped, in small or capital digits; another text does not pass, nor what Go's encoder
+    escapes: every third line of an API server has an ampersand in its URI."""
+    filters = text_filters(equals("a", f"wxyz{char}"), FIELDS)
     assert len(filters) == 1
-    assert passes(filters, json.dumps({"a": text}))
-    assert passes(filters, respelled(chance, {"a": text}, chance.choice([0.1, 0.5, 1.0])))
-    assert not passes(filters, json.dumps({"a": "<&>?;!"}, ensure_ascii=False))
-
-
-@given(st.sampled_from("&<>"))
-def test_what_gos_encoder_escapes_does_not_pass(char: str) -> None:
-    """Every third line of an API server has an ampersand in its URI."""
-    filters = text_filters(equals("a", "abzAZ0189_./:@ -"), FIELDS)
-    assert not passes(filters, f'{{"requestURI":"/x?a\\u{ord(char):04x}b"}}')
+    spellings = {f"\\u{ord(char):04x}", f"\\u{ord(char):04X}", *(["\\/"] if char == "/" else [])}
+    assert all(passes(filters, f'{{"a":"wxyz{spelling}"}}') for spelling in spellings)
+    assert not passes(filters, r'{"a":"wxyz","b":"\u0026\u003c\u003E\n\\\""}')
 
 
 def records() -> Iterator[tuple[str, object]]:
@@ -135,4 +133,4 @@ def test_no_spelling_of_a_case_walks_past() -> None:
         assert len(passed) >= 5
         assert not all(passes(filters, json.dumps(record)) for _, record in lines)
         for record in passed:
-            assert passes(filters, respelled(chance, record, chance.choice([0.1, 0.5, 1.0])))
+            assert passes(filters, respelled(chance, record, some(chance)))
