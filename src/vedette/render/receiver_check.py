@@ -49,7 +49,11 @@ def expected_of_watch(rules: Sequence[Rule], cluster: str, hold: float) -> list[
     found = []
     for rule in rules:
         for detection in rule.detections:
-            for reaction in set(detection.outcomes.values()) - {Reaction.IGNORE} if detection.alerts else ():
+            if not detection.alerts:
+                continue
+            for reaction in Reaction:
+                if reaction is Reaction.IGNORE or reaction not in detection.outcomes.values():
+                    continue
                 severity = detection.severity if reaction is Reaction.FIRE else detection.severity.lower
                 found.append(_posted(rule.name, reaction, str(severity), detection.format, cluster, hold))
         formats = {detection.name: detection.format for detection in rule.detections}
@@ -115,7 +119,7 @@ class _Found:
         self._errors: set[tuple[YamlPath, str, str]] = set()
 
     def add(self, path: YamlPath, said: str, mend: str, name: str = "", *, error: bool = False) -> None:
-        """`said` begins with {} where the alerts' names belong."""
+        """`said` has {} where the alerts' names belong."""
         key = (path, said, mend)
         self._about.setdefault(key, []).append(name)
         if error:
@@ -146,15 +150,18 @@ def _judge(found: _Found, one: Expected, told: Sequence[Route], receiver: str) -
         said = f"nobody is told of {{}}: the receiver {last.receiver!r} has no slack_configs, webhook_configs or other"
         found.add(last.path, said, "give it one, or route them to another receiver", one.name, error=True)
     elif receiver and receiver not in names and not beat:
-        said = f"{{}} goes to {last.receiver!r}, not to {receiver!r}"
+        said = f"{last.receiver!r} is told, not {receiver!r}, of {{}}"
         found.add(last.path, said, f"put a route to {receiver!r} before this one: {_ASK}", one.name, error=True)
     elif told == [found.routing.root] and not beat:
-        said = "{} meets no route, only the root's receiver"
+        said = "no route takes {}: only the root's receiver is told"
         found.add(last.path, said, f"add a route: {_ASK}", one.name)
     for route in told:
         if route.muted:
             found.add(
-                route.path, "{} is not told at all times: this route has time intervals", "take them off", one.name
+                route.path,
+                "at some times nobody is told of {}: this route has time intervals",
+                "take them off",
+                one.name,
             )
         _too_slow(found, one, route)
 
@@ -183,7 +190,7 @@ def _uncertain(found: _Found, route: Route, one: Expected) -> None:
     if not _hold([matcher for matcher in route.matchers if matcher not in asked], one.labels):
         return
     for matcher in asked:
-        said = f"cannot tell whether {{}} is taken here: {matcher.name} is each event's own"
+        said = f"cannot tell who is told of {{}}: {matcher.name} is each event's own"
         found.add(route.path, said, "match alertname, rule_id, severity, source or cluster", one.name)
     for child in route.routes:
         _uncertain(found, child, one)
@@ -220,7 +227,7 @@ def _passed_over(found: _Found, root: Route, expected: Sequence[Expected], known
         if meant and route not in known and not any(route in root.reached(one.labels) for one in fits):
             takes = root.told(meant[0].labels)[0]
             line, _ = found.routing.document.at(takes.path, value=True)
-            said = f"{{}} would be taken here, and never gets here: the route on line {line} takes it before"
+            said = f"meant for {{}}, and never reached: the route on line {line} comes before"
             for one in meant:
                 found.add(route.path, said, "put this one first, or continue: true on that one", one.name)
 
