@@ -23,8 +23,10 @@ _MOST = 40
 
 
 def text_filters(node: Node, server: frozenset[str]) -> list[str]:
-    """The line filters, each of which passes every line that `node` holds for. `server`: fields that stand in the line
-    as the server writes them."""
+    """The line filters, each of which passes every line that `node` holds for, or may hold for.
+
+    `server`: fields that stand in the line as the server writes them, and whose absence says no, never "cannot tell".
+    """
     return [
         "|= " + " or ".join(f"`{text}`" for text in (*texts, *_escapes(texts)))
         for texts in _implied(node, server)
