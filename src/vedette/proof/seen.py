@@ -1,0 +1,76 @@
+"""Seen: what came from the logs lately, and what the watcher knows of how it came. Values; who reads them is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from vedette.event import Event
+from vedette.schema import Schema
+
+MOST = 5_000
+"""Names that are told apart in a format: who is in a log is for anybody to write."""
+LONGEST = 256
+"""Characters of a name that is kept."""
+
+
+@dataclass(slots=True)
+class SeenFormat:
+    """The events of one format that were looked at."""
+
+    events: int = 0
+    latest: int = 0
+    """Nanoseconds since 1970 UTC of the newest; 0 where none says when."""
+    fields: set[str] = field(default_factory=set)
+    """Of the fields that were asked for those that some event has."""
+    actors: Counter[str] = field(default_factory=Counter)
+    addresses: Counter[str] = field(default_factory=Counter)
+    kinds: set[str] = field(default_factory=set)
+    """Of observations: what was observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One source of the watcher."""
+
+    events: Mapping[str, int]
+    """Format -> events ever."""
+    troubles: tuple[tuple[str, str, str], ...] = ()
+    """Findings about it that are open: kind, sentence, mend."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was looked at."""
+
+    formats: dict[str, SeenFormat] = field(default_factory=dict)
+    sources: dict[str, Heard] = field(default_factory=dict)
+    where: str = ""
+    """What was looked at, in a few words: `the last 20,000 records of evidence`."""
+    fault: str = ""
+    """Why nothing could be looked at, or nothing."""
+
+    def add(self, events: Iterable[Event], schemas: Mapping[str, Schema], wanted: Mapping[str, Iterable[str]]) -> None:
+        """Count events in. `wanted`: format -> the fields that rules need of it."""
+        asked = {
+            name: {text: tuple(schemas[name].aliases.get(text, text).split(".")) for text in texts}
+            for name, texts in wanted.items()
+            if name in schemas
+        }
+        for event in events:
+            found = self.formats.setdefault(event.format, SeenFormat())
+            found.events += 1
+            found.latest = max(found.latest, event.time)
+            for text, steps in asked.get(event.format, {}).items():
+                if text not in found.fields and event.values(steps).items:
+                    found.fields.add(text)
+            _count(found.actors, event.text("actor"))
+            _count(found.addresses, event.text("address"))
+            if event.format == "observation":
+                found.kinds.add(event.text("observation"))
+
+
+def _count(names: Counter[str], name: str) -> None:
+    if name and len(name) <= LONGEST and (name in names or len(names) < MOST):
+        names[name] += 1
