@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from vedette.cli import render_alertmanager, render_loki
+from vedette.cli import render_alertmanager, render_loki, render_terraform
 
 EXAMPLES = """\
 examples:
@@ -16,6 +16,7 @@ examples:
   vedette render loki --check rules/fake/vedette.yaml          whether that file is still what the settings say
   vedette render alertmanager --webhook-url-file /etc/alertmanager/slack-url > alertmanager.yml
   vedette render alertmanager --check alertmanager.yml         whom that file tells of which alerts
+  vedette render terraform lan tailnet > allowlist.auto.tfvars the trusted networks, for Terraform
 """
 
 
@@ -30,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     render_loki.add_arguments(loki)
     receiver = files.add_parser("alertmanager", help="Alertmanager's route and receivers for vedette's alerts")
     render_alertmanager.add_arguments(receiver)
+    terraform = files.add_parser("terraform", help="the trusted networks as a file of Terraform's variables")
+    render_terraform.add_arguments(terraform)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,4 +55,9 @@ def _rights(args: argparse.Namespace) -> int:
     return 0
 
 
-_FILES = {"rights": _rights, "loki": render_loki.run, "alertmanager": render_alertmanager.run}
+_FILES = {
+    "rights": _rights,
+    "loki": render_loki.run,
+    "alertmanager": render_alertmanager.run,
+    "terraform": render_terraform.run,
+}
