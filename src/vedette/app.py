@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +71,10 @@ def load_rules(
     settings: settings_room.Settings, extra: Sequence[str] = (), *, pack: bool = True, unproven: bool = False
 ) -> sigma.Loaded:
     """The pack and the rules in `extra`, read with the settings' names; problems are left to the caller."""
-    files = [*(pack_files() if pack else ()), *rule_files(extra)]
+    return _loaded([*(pack_files() if pack else ()), *rule_files(extra)], settings, unproven=unproven)
+
+
+def _loaded(files: Sequence[Path], settings: settings_room.Settings, *, unproven: bool) -> sigma.Loaded:
     site = sigma.Site(settings.site_texts(), settings.site_networks())
     filters = settings.filters(datetime.now(UTC).date())
     return sigma.load(files, SCHEMAS, site, filters, unproven=unproven)
@@ -308,16 +311,46 @@ def events(paths: Sequence[str], config: str | None = None) -> Iterator[Event]:
 
 
 def rules_under(extra: Sequence[str] = ()) -> RulesUnder:
-    """What reads the pack and `extra` with a case's settings, each settings once."""
-    read: dict[int, tuple[settings_room.Settings, dict[str, Rule]]] = {}
+    """What reads the pack and `extra` with a case's settings, each once, and of the pack only what is wanted."""
+    read: dict[int, _RulesUnder] = {}
 
-    def under(settings: settings_room.Settings) -> dict[str, Rule]:
-        if id(settings) not in read:
-            loaded = load_rules(settings, extra, unproven=True)
-            read[id(settings)] = settings, {rule.name: rule for rule in loaded.rules}
-        return read[id(settings)][1]
+    def under(settings: settings_room.Settings) -> _RulesUnder:
+        # It holds the settings, so that no other may come to have their id.
+        return read.setdefault(id(settings), _RulesUnder(settings, extra))
 
     return under
+
+
+class _RulesUnder(Mapping[str, Rule]):
+    """The rules by name; one of the pack is read from its own file when it is asked for."""
+
+    def __init__(self, settings: settings_room.Settings, extra: Sequence[str]) -> None:
+        self._settings = settings
+        self._extra = extra
+        self._single: dict[str, Rule] = {}
+        self._all: dict[str, Rule] | None = None
+
+    def __getitem__(self, name: str) -> Rule:
+        if name in self._single:
+            return self._single[name]
+        own = [file for file in pack_files() if file.parent.name.partition("_")[0] == name.lower()]
+        if self._extra or not own or self._all is not None:
+            return self._whole()[name]
+        loaded = _loaded(own, self._settings, unproven=True)
+        self._single.update({rule.name: rule for rule in loaded.rules})
+        return self._single[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def _whole(self) -> dict[str, Rule]:
+        if self._all is None:
+            loaded = load_rules(self._settings, self._extra, unproven=True)
+            self._all = {rule.name: rule for rule in loaded.rules}
+        return self._all
 
 
 def test_rules(rules: Sequence[Rule], extra: Sequence[str] = ()) -> Iterator[Result]:

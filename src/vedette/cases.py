@@ -80,6 +80,12 @@ def cases_of(rule: Rule) -> list[Case]:
     return found
 
 
+def firing_cases(rule: Rule) -> list[Case]:
+    """The cases of a rule that must fire; those that must stay quiet are not read. Raises BadCase."""
+    files = case_files(rule)
+    return [] if files is None else list(_read(files[0], fires=True))
+
+
 def _read(file: Path, fires: bool) -> Iterator[Case]:
     if not file.is_file():
         return
@@ -128,6 +134,11 @@ def settings_for(case: Case) -> settings_room.Settings:
     except settings_room.SettingsError as error:
         problems = "; ".join(problem.message for problem in error.problems)
         raise BadCase(f"{case.file}:{case.line}: its settings do not hold: {problems}") from error
+
+
+def pack_settings() -> settings_room.Settings:
+    """The settings of the pack's cases, nothing laid over."""
+    return _settings(SETTINGS, "{}")
 
 
 @lru_cache(maxsize=256)

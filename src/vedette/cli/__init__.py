@@ -19,6 +19,7 @@ COMMANDS = {
     "watch": "follow logs, keep alerts, tell people",
     "alerts": "list, show, acknowledge, silence and close what watch found",
     "rules": "list, show, test, lint and begin rules",
+    "prove": "say which rules can fire here, and what breaks the others",
     "explain": "say clause by clause why a rule met an event, or did not",
     "init": "write a commented vedette.yaml from observed logs",
     "config": "check and show the settings",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from vedette.cases import RulesUnder, cases_of
+from vedette.cases import Case, RulesUnder, firing_cases
+from vedette.event import Outcome
 from vedette.proof.audit_policy import AuditPolicy, Level, Written
 from vedette.proof.naming import Naming
-from vedette.proof.rerun import Rerun, loudness
+from vedette.proof.rerun import LOUDNESS, Rerun, loudness
 from vedette.proof.witness import Act, Witnesses, witnesses
 from vedette.rule import AllOf, AnyOf, Block, Node, Not, Reaction, Rule, Test
 
@@ -53,65 +54,91 @@ class Emission:
         """True where the rule names the event's level itself: a level above may then blind it as well."""
         self.wanted = tuple(test for test, wanted in tests if wanted)
         """The rule's tests, but for those of its exemptions."""
-        found = [witnesses(case) for case in cases_of(rule) if case.fires]
+        found = [witnesses(case) for case in firing_cases(rule)]
         self.judged = [one for one in found if one.acts and not (one.others and not one.observed)]
         self.observed = [one for one in found if not one.acts and one.observed]
         self.unread = [one for one in found if one.others and not one.observed]
         self._rerun = Rerun(rules_under)
-        self._known: dict[tuple[str, tuple[tuple[Level, frozenset[str], bool], ...]], Reaction | None] = {}
-        self._recorded: dict[str, Reaction | None] = {}
+        self._known: dict[_Loss, Reaction | None] = {}
 
     def under(self, policy: AuditPolicy) -> list[Seen]:
         """Every case that is of the audit log, in order; of those under several names the first that is not seen.
 
         Raises BadCase.
         """
+        named = [list(self._naming.renamed(one, self.wanted)) for one in self.judged]
+        seen = iter(self.see([(one, of_all(policy, one)) for group in named for one in group]))
         found = []
-        for one in self.judged:
-            tried = [self.see(each, of_all(policy, each)) for each in self._naming.renamed(one, self.wanted)]
-            found.append(next((seen for seen in tried if not seen.enough), tried[0]))
+        for group in named:
+            tried = [next(seen) for _ in group]
+            found.append(next((one for one in tried if not one.enough), tried[0]))
         return found
 
-    def see(self, one: Witnesses, written: tuple[Written, ...]) -> Seen:
-        """One case with what is written of each of its acts. Raises BadCase."""
-        if not self.tied and not any(_takes(*pair) for pair in zip(one.acts, written, strict=True)):
-            # Nothing is taken away: what the rule says then is what `vedette rules test` judges.
-            return Seen(one, written, Reaction.FIRE, enough=True)
-        reaction = self._reaction(one, written)
-        enough = reaction is Reaction.FIRE or loudness(reaction) >= loudness(self._as_recorded(one))
-        return Seen(one, written, reaction, enough=enough and reaction is not None)
+    def see(self, asked: Sequence[tuple[Witnesses, tuple[Written, ...]]]) -> list[Seen]:
+        """Each case with what is written of each of its acts. Raises BadCase."""
+        losses = [
+            (one.case.name, tuple((w.level, w.omitted, w.without_managed_fields) for w in each)) for one, each in asked
+        ]
+        unknown: dict[_Loss, tuple[Case, list[bytes]]] = {}
+        for loss, (one, written) in zip(losses, asked, strict=True):
+            if loss in self._known:
+                continue
+            if self.tied or any(_takes(*pair) for pair in zip(one.acts, written, strict=True)):
+                unknown[loss] = one.case, one.lines(written, tied=self.tied)
+            else:
+                # Nothing is taken away: what the rule says then is what `vedette rules test` judges.
+                self._known[loss] = self.expected(one.case)
+        self._known.update(zip(unknown, self._rerun.reactions(self.rule, list(unknown.values())), strict=True))
+        return [
+            Seen(one, written, self._known[loss], enough=self._enough(one.case, self._known[loss]))
+            for loss, (one, written) in zip(losses, asked, strict=True)
+        ]
 
-    def least(self, one: Witnesses, written: tuple[Written, ...]) -> tuple[Written, ...] | None:
-        """The least that would be enough: with fewer stages left out, or from a higher level on. Raises BadCase."""
-        for level in (None, Level.METADATA, Level.REQUEST, Level.REQUEST_RESPONSE):
-            for all_stages in (False, True):
-                tried = tuple(
-                    replace(
-                        each,
-                        level=each.level if level is None or each.level >= level else level,
-                        omitted=frozenset() if all_stages else each.omitted,
-                    )
-                    for each in written
-                )
-                if tried != written and self.see(one, tried).enough:
-                    return tried
-        return None
+    def _enough(self, case: Case, reaction: Reaction | None) -> bool:
+        return reaction is not None and loudness(reaction) >= loudness(self.expected(case))
+
+    def expected(self, case: Case) -> Reaction:
+        """What the rule says of the case as recorded, by what the case expects; `rules test` holds it to that."""
+        outcome = Outcome(case.expect.get("outcome", Outcome.DONE.value))
+        severity = case.expect.get("severity", str(self.rule.severity))
+        if outcome is Outcome.UNKNOWN and severity != str(self.rule.severity):
+            # What is missing need not be how it ended.
+            return Reaction.CANNOT_TELL
+        said = {one.outcomes[outcome] for one in self.rule.detections if one.format == "kube_audit"}
+        return max(said & set(LOUDNESS), key=loudness, default=Reaction.CANNOT_TELL)
+
+    def least(self, blind: Sequence[Seen]) -> list[tuple[Written, ...]]:
+        """For each of `blind` the least that would be enough: fewer stages left out, or from a higher level on.
+
+        What is written as it is, where nothing would be. Raises BadCase.
+        """
+        found = [one.written for one in blind]
+        open_ = list(range(len(blind)))
+        for level in Level:
+            for omitting in (True, False):
+                tried = [tuple(_given(each, level, omitting=omitting) for each in blind[n].written) for n in open_]
+                seen = self.see([(blind[n].witnesses, each) for n, each in zip(open_, tried, strict=True)])
+                for number, one in zip(open_, seen, strict=True):
+                    if one.enough:
+                        found[number] = one.written
+                open_ = [number for number, one in zip(open_, seen, strict=True) if not one.enough]
+        return found
 
     def at_level(self, one: Witnesses, written: tuple[Written, ...], level: Level) -> bool:
         """True where the case would be seen if everything were written at just this level. Raises BadCase."""
-        return self.see(one, tuple(replace(each, level=level) for each in written)).enough
+        return self.see([(one, tuple(replace(each, level=level) for each in written))])[0].enough
 
-    def _reaction(self, one: Witnesses, written: tuple[Written, ...]) -> Reaction | None:
-        key = one.case.name, tuple((each.level, each.omitted, each.without_managed_fields) for each in written)
-        if key not in self._known:
-            lines = one.lines(written, tied=self.tied)
-            self._known[key] = self._rerun.reaction(self.rule, one.case, lines) if lines else None
-        return self._known[key]
 
-    def _as_recorded(self, one: Witnesses) -> Reaction | None:
-        if one.case.name not in self._recorded:
-            self._recorded[one.case.name] = self._rerun.reaction(self.rule, one.case, one.case.lines.splitlines())
-        return self._recorded[one.case.name]
+_Loss = tuple[str, tuple[tuple[Level, frozenset[str], bool], ...]]
+"""A case by name, and what is written of each of its acts."""
+
+
+def _loss(one: Witnesses, written: Sequence[Written]) -> _Loss:
+    return one.case.name, tuple((each.level, each.omitted, each.without_managed_fields) for each in written)
+
+
+def _given(written: Written, level: Level, *, omitting: bool) -> Written:
+    return replace(written, level=max(written.level, level), omitted=written.omitted if omitting else frozenset())
 
 
 def _tests(node: Node, wanted: bool = True) -> Iterator[tuple[Test, bool]]:  # noqa: FBT002

@@ -41,16 +41,15 @@ class _Lack:
 def mend(policy: AuditPolicy, emission: Emission, blind: Sequence[Seen]) -> Mend | None:
     """The smallest change by which every one of `blind` is seen, or None where none was found. Raises BadCase."""
     lacks: list[_Lack] = []
-    for seen in blind:
-        least = emission.least(seen.witnesses, seen.written)
-        for act, had, wanted in zip(seen.witnesses.acts, seen.written, least or seen.written, strict=True):
+    for seen, least in zip(blind, emission.least(blind), strict=True):
+        for act, had, wanted in zip(seen.witnesses.acts, seen.written, least, strict=True):
             if wanted != had:
                 lacks.append(_Lack(act.request, had, wanted.level, had.omitted - wanted.omitted))
     if not lacks:
         return None
     changed = _changed(policy, lacks, emission.wanted)
-    seen_now = all(emission.see(one.witnesses, of_all(changed.policy, one.witnesses)).enough for one in blind)
-    return changed if seen_now else None
+    again = emission.see([(one.witnesses, of_all(changed.policy, one.witnesses)) for one in blind])
+    return changed if all(one.enough for one in again) else None
 
 
 def _changed(policy: AuditPolicy, lacks: Sequence[_Lack], wanted: Sequence[Test]) -> Mend:

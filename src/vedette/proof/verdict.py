@@ -32,6 +32,8 @@ class Variant:
     """Why it is not READY, in one clause."""
     mend: str = ""
     """What to write or do, or nothing; may have several lines."""
+    fires: bool = True
+    """False: an attempt, or what even a whole record leaves open; the rule says less of it than that it fires."""
     witness: str = ""
     """The act that shows it, as a person would say it: `get secrets in vault by eve@example.org`."""
 
@@ -60,8 +62,8 @@ class LinkResult:
 
     @property
     def in_part(self) -> bool:
-        """True where the link is BLIND for some variants only. The state is BLIND all the same."""
-        return self.state is State.BLIND and any(one.state is State.READY for one in self.variants)
+        """True where the link is BLIND for some variants, and others still fire. The state is BLIND all the same."""
+        return self.state is State.BLIND and any(one.fires and one.state is State.READY for one in self.variants)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,10 @@ def _request(records: Iterable[Record]) -> Request:
 
 
 def _added_groups(username: str | None) -> tuple[str, ...]:
-    """What the server adds by itself, and a case may leave out: AuthenticatedGroupAdder, serviceaccount.MakeGroupNames."""
+    """What the server adds by itself and a case may leave out.
+
+    By AuthenticatedGroupAdder and serviceaccount.MakeGroupNames.
+    """
     if username in (None, "system:anonymous"):
         return ()
     parts = str(username).split(":")

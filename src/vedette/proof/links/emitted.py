@@ -97,10 +97,11 @@ def _mends(policy: AuditPolicy, emission: Emission, blind: Sequence[Seen]) -> di
 
 
 def _variant(policy: AuditPolicy, emission: Emission, one: Seen, mends: dict[_Loss, str]) -> Variant:
-    name = one.witnesses.case.name
+    case = one.witnesses.case
+    name, fires = case.name, emission.expected(case) is Reaction.FIRE
     act, written = one.lost
     if one.enough:
-        return Variant(name, State.READY, witness=act.described())
+        return Variant(name, State.READY, fires=fires, witness=act.described())
     where = policy.where(written.rule)
     if written.rule is None:
         why = f"no rule of {where} is for it, so nothing is written"
@@ -113,7 +114,7 @@ def _variant(policy: AuditPolicy, emission: Emission, one: Seen, mends: dict[_Lo
         why = f"{where} writes it at {written.level}; the rule fires at {act.level} only"
     else:
         why = f"{where} writes it at {written.level}, {_said(one.reaction)}"
-    return Variant(name, State.BLIND, why, mends.get(_loss(emission, one), ""), act.described())
+    return Variant(name, State.BLIND, why, mends.get(_loss(emission, one), ""), fires, act.described())
 
 
 def _said(reaction: Reaction | None) -> str:

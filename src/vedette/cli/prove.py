@@ -1,0 +1,156 @@
+"""`vedette prove`: can each rule fire here? Link by link, from what is given."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vedette.proof.audit_policy import AuditPolicy
+    from vedette.proof.links.base import Unread
+    from vedette.proof.verdict import RuleResult
+
+EXAMPLES = """\
+examples:
+  vedette prove --policy audit-policy.yaml        which rules can fire under an audit policy, and what breaks the others
+  vedette prove K3 K4 --policy -                  two rules, every variant by name; the policy from standard input
+  vedette prove --policy policy.yaml --severity critical    exit 1 only for what is critical
+"""
+SEVERITIES = ("info", "warning", "critical")
+_WIDTH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which rules, and what is given."""
+    parser.add_argument("names", nargs="*", metavar="RULE", help="only these rules")
+    parser.add_argument(
+        "--policy", metavar="FILE", help="the Kubernetes audit policy, or a ConfigMap with it; - is stdin"
+    )
+    parser.add_argument(
+        "--severity", choices=SEVERITIES, default="info", help="exit 1 only for a rule at least this loud"
+    )
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="how to print")
+    parser.add_argument("--rules", action="append", default=[], metavar="PATH", help="further Sigma rules")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: every rule that is concerned is READY; 1: one is not; 2: error, or something given could not be read."""
+    from vedette import app
+
+    try:
+        return _run(args)
+    except app.Wrong as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _run(args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.cases import pack_settings
+    from vedette.proof.links.base import Given, Unread
+    from vedette.proof.naming import Naming
+    from vedette.proof.prove import prove
+
+    if args.policy is None:
+        raise app.Wrong(["nothing to prove from; give --policy FILE, the audit policy of the API server"])
+    settings = app.load_settings(args.config)
+    rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
+    policy = _policy(args.policy)
+    naming = Naming(pack_settings().site_texts(), settings.site_texts())
+    results = list(prove(rules, Given(app.rules_under(args.rules), policy, naming)))
+    _say(results, policy, named=bool(args.names))
+    shown = results if args.names or args.output == "json" else [one for one in results if one.concerned]
+    _print(shown, args.output, whole=bool(args.names))
+    if isinstance(policy, Unread):
+        return 2
+    return int(any(_fails(one, args.severity, named=bool(args.names)) for one in results))
+
+
+def _policy(name: str) -> AuditPolicy | Unread:
+    from vedette.problem import Problem
+    from vedette.proof.links.base import Unread
+    from vedette.proof.policy_reading import PolicyError, read_policy
+    from vedette.yaml_text import MAX_BYTES
+
+    shown = "standard input" if name == "-" else name
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with Path(name).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        return read_policy(data, shown)
+    except PolicyError as error:
+        return Unread(error.problems)
+    except OSError as error:
+        return Unread((Problem(shown, 0, 0, "", f"cannot be read: {error.strerror}"),))
+
+
+def _say(results: Sequence[RuleResult], policy: AuditPolicy | Unread, *, named: bool) -> None:
+    """What a person should know besides the matrix, on standard error."""
+    from vedette.escape import terminal
+    from vedette.proof.links.base import Unread
+
+    for problem in policy.problems if isinstance(policy, Unread) else policy.warnings:
+        print(problem, file=sys.stderr)
+    asked = list(dict.fromkeys(link.link for one in results for link in one.links))
+    print(f"vedette: judged here: {', '.join(asked)}; no other link was asked for", file=sys.stderr)
+    reasons: dict[str, list[str]] = {}
+    for one in results:
+        if not one.concerned and not named:
+            reasons.setdefault(one.links[0].why, []).append(one.rule.name)
+    for why, rules in reasons.items():
+        print(f"vedette: not judged: {', '.join(map(terminal, rules))}: {terminal(why)}", file=sys.stderr)
+
+
+def _fails(result: RuleResult, severity: str, *, named: bool) -> bool:
+    from vedette.proof.verdict import State
+    from vedette.rule import Severity
+
+    if result.rule.severity < Severity[severity.upper()] or not (result.concerned or named):
+        return False
+    return result.state not in (State.READY, State.PROVEN)
+
+
+def _print(results: Sequence[RuleResult], output: str, *, whole: bool) -> None:
+    if output == "json":
+        import json
+
+        print(json.dumps([_record(one) for one in results], indent=2, ensure_ascii=True))
+        return
+    from vedette.cli.prove_screen import matrix
+
+    for line in matrix(results, _WIDTH, whole=whole):
+        print(line)
+
+
+def _record(result: RuleResult) -> dict[str, Any]:
+    """A rule as programs read it; the names are a promise."""
+    return {
+        "rule": result.rule.name,
+        "severity": str(result.rule.severity),
+        "state": result.state.value,
+        "links": [
+            {
+                "link": link.link,
+                "state": link.state.value,
+                "in_part": link.in_part,
+                "why": link.why,
+                "mend": link.mend,
+                "variants": [
+                    {
+                        "variant": one.name,
+                        "state": one.state.value,
+                        "why": one.why,
+                        "mend": one.mend,
+                        "witness": one.witness,
+                    }
+                    for one in link.variants
+                ],
+            }
+            for link in result.links
+        ],
+    }
