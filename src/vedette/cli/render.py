@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from vedette.cli import render_alertmanager, render_loki, render_terraform
+from vedette.cli import render_alertmanager, render_loki, render_loki_config, render_shipper, render_terraform
 
 EXAMPLES = """\
 examples:
@@ -17,7 +17,20 @@ examples:
   vedette render alertmanager --webhook-url-file /etc/alertmanager/slack-url > alertmanager.yml
   vedette render alertmanager --check alertmanager.yml         whom that file tells of which alerts
   vedette render terraform lan tailnet > allowlist.auto.tfvars the trusted networks, for Terraform
+  vedette render promtail --kube /var/log/kubernetes/audit/audit.log --url https://loki.example.org
+  vedette render alloy --vault /var/log/vault/audit.log --sshd journal --cluster home
+  vedette render loki-config --alertmanager http://127.0.0.1:9093 > loki.yaml
+  vedette render helm --alertmanager http://alertmanager.monitoring:9093 > vedette-values.yaml
+  vedette render helm --check values.yaml vedette-values.yaml  what in your own values is not read as meant
 """
+_SHIPPERS = {
+    "promtail": "a Promtail configuration that brings the logs to Loki",
+    "alloy": "the same for Grafana Alloy",
+}
+_LOKI = {
+    "loki-config": "a configuration of Loki: limits, retention, ruler",
+    "helm": "the same as values of Loki's Helm chart; --check looks for wrong keys in yours",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rights.add_argument("--namespace", default="vedette", metavar="NAME", help="kube: its namespace (vedette)")
     loki = files.add_parser("loki", help="the rules as LogQL: groups of Loki's ruler, or bare queries")
     render_loki.add_arguments(loki)
+    for name, said in _SHIPPERS.items():
+        render_shipper.add_arguments(files.add_parser(name, help=said), name)
+    for name, said in _LOKI.items():
+        render_loki_config.add_arguments(files.add_parser(name, help=said), name)
     receiver = files.add_parser("alertmanager", help="Alertmanager's route and receivers for vedette's alerts")
     render_alertmanager.add_arguments(receiver)
     terraform = files.add_parser("terraform", help="the trusted networks as a file of Terraform's variables")
@@ -60,4 +77,6 @@ _FILES = {
     "loki": render_loki.run,
     "alertmanager": render_alertmanager.run,
     "terraform": render_terraform.run,
+    **dict.fromkeys(_SHIPPERS, render_shipper.run),
+    **dict.fromkeys(_LOKI, render_loki_config.run),
 }
