@@ -102,3 +102,11 @@ def test_a_tenants_own_limits_lie_over_the_rest() -> None:
     assert rest.limits.max_query_series == 500
     assert (own.alertmanagers, own.directory) == (("http://a:9093", "http://b:9093"), "/rules")
     assert own.retention_enabled
+
+
+def test_numbers_that_are_none_are_left_out() -> None:
+    """A summary that has seen nothing is NaN, and nothing of other systems is kept."""
+    text = '# TYPE x gauge\nloki_ruler_a NaN\nloki_ruler_b{user="a"} 2\nloki_ruler_c +Inf\ngo_threads 3\n'
+    with serving(Reply(body=text.encode())) as server:
+        found = ruler(server.url).metrics()
+    assert [(one.name, dict(one.labels), one.value) for one in found] == [("loki_ruler_b", {"user": "a"}, 2.0)]

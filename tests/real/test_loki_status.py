@@ -351,15 +351,15 @@ def test_a_limit_that_makes_rules_fail(asker: Asker, tmp_path: Path, limits: str
     try:
         then = time.time_ns() - 40 * 10**9
         server.push([({"job": "vault-audit"}, [(then + n, f'{{"n": "{n}"}}') for n in range(10)])])
+        # A rule that is evaluated before all of Loki has started fails for another reason, once.
         bad = asker.until(
-            lambda bad: any(one["state"] == "wrong" for one in bad.get("health", ())) == bool(said), server.url
+            lambda bad: any(said in one["what"] for one in bad.get("health", ())) if said else "health" not in bad,
+            server.url,
         )
     finally:
         server.close()
     assert limits.partition(":")[0] in only(bad["limit"])
-    if said:
-        assert said in bad["health"][0]["what"]
-        assert bad["health"][0]["mend"].startswith(mend)
+    assert not said or bad["health"][0]["mend"].startswith(mend)
 
 
 def test_a_broken_file_is_seen_before_it_empties_the_ruler_and_after(asker: Asker, tmp_path: Path) -> None:

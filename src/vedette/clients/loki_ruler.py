@@ -8,6 +8,7 @@ list. `/config` has the settings of all tenants, `/config/tenant/v1/limits` some
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -128,7 +129,7 @@ class Config:
 
 
 class _Groups(msgspec.Struct):
-    groups: tuple[LoadedGroup, ...]
+    groups: tuple[LoadedGroup, ...] | None = None
 
 
 class _Rules(msgspec.Struct):
@@ -156,7 +157,7 @@ class LokiRuler:
         if "html" in answer.headers.get("content-type", ""):
             raise NoAnswer("a web page, not Loki's API")
         try:
-            groups = _rules(answer.body).data.groups
+            groups = _rules(answer.body).data.groups or ()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NoAnswer(_NOT_LOKI) from error
         try:
@@ -196,7 +197,8 @@ class LokiRuler:
             families = list(text_string_to_metric_families("\n".join([*lines, ""])))
         except ValueError as error:
             raise NoAnswer("metrics that cannot be read") from error
-        return tuple(Sample(one.name, one.labels, one.value) for family in families for one in family.samples)
+        samples = [one for family in families for one in family.samples]
+        return tuple(Sample(one.name, one.labels, one.value) for one in samples if math.isfinite(one.value))
 
     def config(self) -> Config:
         """The settings, with what it says of the tenant's own limits laid over them."""
