@@ -10,21 +10,30 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lab.alertmanager import AlertmanagerServer
+from lab.built import part
 from lab.loopback import Asked, Loopback, Reply, serving
 from lab.process import until
 from lab.slack import HOOK, TOKEN
 
+from tests.scans import SETTINGS
 from tests.sinks.notes import HOSTILE, hostile, note
+from vedette import app, cases_loki
+from vedette.cases import cases_of, settings_for
 from vedette.clients.alertmanager import Alertmanager as Client
 from vedette.clients.alertmanager import rfc3339
 from vedette.clients.base import Http
+from vedette.clients.loki import LokiClient
+from vedette.loki_process import LokiProcess
 from vedette.notification import Notification
+from vedette.render.logql_rule import render_rule
 from vedette.render.receiver import Heartbeat, Slack, alertmanager_file
+from vedette.render.ruler import groups_file
 from vedette.sinks.alertmanager import Alertmanager
 from vedette.watch.compose import heartbeat_notification
 
@@ -53,6 +62,10 @@ class Workspace:
             return Reply(200, b'{"ok": false, "error": "invalid_auth"}', {"Content-Type": "application/json"})
         self.messages.append(message)
         return Reply(200, b"ok") if by_hook else Reply(200, b'{"ok": true}', {"Content-Type": "application/json"})
+
+    def names(self, actor: str) -> bool:
+        """Whether a message says that somebody did it."""
+        return any(f"Who: {actor}" in one["attachments"][0]["text"] for one in list(self.messages))
 
     def attachment(self, number: int = -1) -> dict[str, Any]:
         """What a message shows."""
@@ -286,3 +299,35 @@ def test_a_slack_that_says_no_is_seen(workspace: Workspace) -> None:
         http.close()
     assert b"invalid_auth" in answer.body
     assert workspace.messages == []
+
+
+def test_a_count_of_loki_s_ruler_reaches_the_channel(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From lines in a real Loki to Slack: a burst, and beside it a slow one that the ruler sees for seconds only."""
+    monkeypatch.setenv("VEDETTE_PARTS", str(part("loki").parent))
+    (rule,) = app.usable_rules(app.load_rules(app.load_settings(str(SETTINGS))), ["K5"])
+    case = next(
+        one
+        for one in cases_of(rule)
+        if cases_loki._prepared(one, rule, settings_for(one), "0").expected == {("K5", "fire")}
+    )
+    lines = [line for _, line in cases_loki._stamped(cases_loki._prepared(case, rule, settings_for(case), "0").lines)]
+    groups = groups_file([(rule, render_rule(rule, ()))], cluster="home", runbook=lambda _: RUNBOOK)
+    with told_by(tmp_path, workspace) as server, LokiProcess(groups, alertmanager=server.url) as loki:
+        client = LokiClient(loki.url)
+        for actor, seconds in (("eve@example.org", 1), ("slow@example.org", 58)):
+            now = time.time_ns()
+            step = int(seconds * 1e9) // (len(lines) - 1)
+            burst = [
+                (now - step * number, line.replace("eve@example.org", actor))
+                for number, line in enumerate(reversed(lines))
+            ]
+            client.push([({"job": "kube-audit", "actor": actor}, burst[::-1])])
+            until(partial(workspace.names, actor), f"{actor} is told", 45)
+        client.close()
+    counts = [one for one in workspace.messages if "What:" not in one["attachments"][0]["text"]]
+    assert [one["attachments"][0]["title"] for one in counts] == ["critical VedetteK5 in home, 1 alert"] * 2
+    for message in counts:
+        harmless(message)
+        assert f"\nCount: {len(lines)}" in message["attachments"][0]["text"]
