@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -333,7 +334,7 @@ class _RulesUnder(Mapping[str, Rule]):
     def __getitem__(self, name: str) -> Rule:
         if name in self._single:
             return self._single[name]
-        own = [file for file in pack_files() if file.parent.name.partition("_")[0] == name.lower()]
+        own = list(PACK.glob(f"*/{glob.escape(name.lower())}_*/rule.yml"))
         if self._extra or not own or self._all is not None:
             return self._whole()[name]
         loaded = _loaded(own, self._settings, unproven=True)

@@ -114,8 +114,9 @@ class Emission:
         """
         found = [one.written for one in blind]
         open_ = list(range(len(blind)))
-        for level in Level:
-            for omitting in (True, False):
+        # Few policies leave out a stage that is missed, so that is tried when no level was enough.
+        for omitting in (True, False):
+            for level in Level:
                 tried = [tuple(_given(each, level, omitting=omitting) for each in blind[n].written) for n in open_]
                 seen = self.see([(blind[n].witnesses, each) for n, each in zip(open_, tried, strict=True)])
                 for number, one in zip(open_, seen, strict=True):
