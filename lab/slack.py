@@ -60,8 +60,10 @@ class SlackServer:
         """The same for chat.update alone."""
         self.history_error = ""
         """The same for conversations.history alone: `missing_scope` where the app may post and not read."""
+        self.channels = {CHANNEL}
+        """By id, those that there are; the first is also called #alerts."""
         self.member = True
-        """The app is in the channel."""
+        """The app is in them."""
         self.clock: Callable[[], float] | None = None
         """Seconds since 1970 for what is posted; without it a time long ago."""
         self._turn = threading.Lock()
@@ -106,16 +108,17 @@ class SlackServer:
         message = self._checked(asked)
         if message is None:
             return _said(error="invalid_blocks")
-        if message.get("channel") not in (CHANNEL, "#alerts"):
+        channel = CHANNEL if message.get("channel") == "#alerts" else message.get("channel")
+        if channel not in self.channels:
             return _said(error="channel_not_found")
         if not self.member:
             return _said(error="not_in_channel")
         ts = None
         if asked.path.endswith("/chat.update"):
             ts = message["ts"]
-            if ts not in self.messages or message["channel"] != CHANNEL:
+            if ts not in self.messages or message["channel"] not in self.channels:
                 return _said(error="message_not_found")
-        return _said(channel=CHANNEL, ts=self._kept(message, ts), message=message)
+        return _said(channel=channel, ts=self._kept(message, ts), message=message)
 
     def _kept(self, message: dict[str, Any], ts: str | None = None) -> str:
         """The message's id within the channel, a time that no other has."""
@@ -133,19 +136,22 @@ class SlackServer:
         if asked.body:
             as_json = asked.headers.get("content-type", "").startswith("application/json")
             given |= json.loads(asked.body) if as_json else dict(parse_qsl(asked.body.decode()))
-        if given.get("channel") != CHANNEL:
+        if given.get("channel") not in self.channels:
             return _said(error="channel_not_found")
         if not self.member:
             return _said(error="not_in_channel")
         oldest, latest = float(given.get("oldest", 0)), float(given.get("latest") or "inf")
         with self._turn:
-            found = [(float(ts), ts, message) for ts, message in self.messages.items() if oldest < float(ts) < latest]
+            there = [one for one in self.messages.items() if one[1].get("channel", CHANNEL) == given["channel"]]
+        found = [(float(ts), ts, message) for ts, message in there if oldest < float(ts) < latest]
         found.sort(key=lambda one: one[0], reverse=True)
         limit = int(given.get("limit", 100))
         shown = ({"type": "message", "ts": ts, "bot_id": "B0000", "text": "", **said} for _, ts, said in found[:limit])
         return _said(messages=list(shown), has_more=len(found) > limit)
 
     def _hook(self, asked: Asked) -> Reply:
+        if asked.body.strip() == b"{}":
+            return Reply(400, b"no_text")
         message = self._checked(asked)
         if message is None:
             return Reply(400, b"invalid_blocks")

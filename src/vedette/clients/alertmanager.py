@@ -56,6 +56,8 @@ class HeldAlert(msgspec.Struct, frozen=True, rename="camel"):
     fingerprint: str
     status: State
     generator_url: str = msgspec.field(default="", name="generatorURL")
+    receivers: tuple[dict[str, str], ...] = ()
+    """Whom its routes name, as `{name: …}`."""
 
 
 class SilenceState(msgspec.Struct, frozen=True):
@@ -92,6 +94,14 @@ class Status(msgspec.Struct, frozen=True, rename="camel"):
     version_info: dict[str, str]
     uptime: str
     """Since when it runs, RFC 3339."""
+
+
+class _Original(msgspec.Struct):
+    original: str
+
+
+class _Configured(msgspec.Struct):
+    config: _Original
 
 
 class _Made(msgspec.Struct):
@@ -153,6 +163,10 @@ class Alertmanager:
     def status(self) -> Status:
         """Its version, and its cluster as it sees it."""
         return self._get("/status", (), Status)
+
+    def configuration(self) -> str:
+        """The configuration in force, as YAML; it writes `<secret>` for each secret in it."""
+        return self._get("/status", (), _Configured).config.original
 
     def close(self) -> None:
         """Close idle connections."""

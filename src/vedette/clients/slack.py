@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -36,11 +37,21 @@ class Posted(NamedTuple):
     """The message's id within the channel."""
 
 
+class Message(msgspec.Struct, frozen=True):
+    """A message that a channel has."""
+
+    ts: str
+    text: str = ""
+    blocks: tuple[Any, ...] = ()
+    attachments: tuple[Any, ...] = ()
+
+
 class _Said(msgspec.Struct):
     ok: bool
     error: str = ""
     channel: str = ""
     ts: str = ""
+    messages: tuple[Message, ...] = ()
 
 
 class Slack:
@@ -68,21 +79,31 @@ class Slack:
         """auth.test: the token is good. Raises as `post`."""
         self._call("auth.test", {})
 
+    def history(self, channel: str, *, oldest: str = "0", limit: int = 100) -> tuple[Message, ...]:
+        """conversations.history: the newest messages since `oldest` (a ts), newest first. Raises as `post`.
+
+        It needs the scope channels:history (private channels: groups:history), and the app to be in the channel.
+        """
+        arguments = {"channel": channel, "oldest": oldest, "limit": str(limit)}
+        return self._call("conversations.history", arguments, form=True).messages
+
     def close(self) -> None:
         """Close idle connections."""
         self._http.close()
 
-    def _call(self, method: str, arguments: Mapping[str, object]) -> _Said:
+    def _call(self, method: str, arguments: Mapping[str, object], *, form: bool = False) -> _Said:
+        """`form`: methods that read take no JSON."""
         token = secret(self._token_file)
         if not token.isascii():
             raise BadSecret(f"{self._token_file}: characters that no token has")
         headers = {
             "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json; charset=utf-8",
+            "Content-Type": f"application/{'x-www-form-urlencoded' if form else 'json; charset=utf-8'}",
             "User-Agent": "vedette",
         }
         url = f"{self._api_url}/{method}"
-        answer = self._http.request("POST", url, headers=headers, body=msgspec.json.encode(arguments), longest=_LONGEST)
+        body = urlencode(arguments).encode() if form else msgspec.json.encode(arguments)
+        answer = self._http.request("POST", url, headers=headers, body=body, longest=_LONGEST)
         try:
             said = msgspec.json.decode(answer.body, type=_Said)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,0 +1,68 @@
+"""Delivered: is somebody told? The settings' routes, then what each sink's far end would do with the rule's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vedette.proof.deliveries import Delivery
+from vedette.proof.verdict import LinkResult, State, Variant, of_variants
+from vedette.rule import Rule
+
+NAME = "delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One route of the settings: the first whose severities hold that of the alert counts."""
+
+    severities: frozenset[str]
+    """Empty: any."""
+    to: tuple[str, ...]
+    """Sinks by name."""
+    fallback: tuple[str, ...] = ()
+
+
+class Delivered:
+    """The ways and what is at their ends."""
+
+    name = NAME
+
+    def __init__(self, ways: Sequence[Way], deliveries: Mapping[str, Delivery], cluster: str) -> None:
+        """`deliveries`: by the sink's name. `cluster`: the label of every alert, or nothing."""
+        self._ways = ways
+        self._deliveries = deliveries
+        self._cluster = cluster
+
+    def check(self, rule: Rule) -> LinkResult:
+        """BLIND where a sink that the rule's alerts go to would tell nobody; in part, where another would."""
+        severity = str(rule.severity)
+        way = next((one for one in self._ways if not one.severities or severity in one.severities), None)
+        if way is None or not way.to:
+            why = f"no route of the settings tells anybody of {severity} alerts"
+            return LinkResult(NAME, State.BLIND, why, "name a sink under sinks:, and in routes: where there are any")
+        labels = self._labels(rule, severity)
+        variants = [self._variant(name, labels) for name in way.to]
+        found = of_variants(NAME, variants, "; ".join(f"{one.name}: {one.why}" for one in variants if one.why))
+        if found.state is State.BLIND and not found.in_part and way.fallback:
+            spare = [self._variant(name, labels) for name in way.fallback]
+            if any(one.state is State.READY for one in spare):
+                return of_variants(NAME, [*variants, *spare])
+        return found
+
+    def _labels(self, rule: Rule, severity: str) -> Mapping[str, str]:
+        """Those of the rule's plain alert: as `watch.compose` and the rendered ruler groups write them."""
+        labels = {
+            "alertname": f"Vedette{rule.name}",
+            "rule_id": rule.name,
+            "severity": severity,
+            "source": next((one.format for one in rule.detections if one.name == rule.name), rule.detections[0].format),
+        }
+        return {**labels, "cluster": self._cluster} if self._cluster else labels
+
+    def _variant(self, name: str, labels: Mapping[str, str]) -> Variant:
+        delivery = self._deliveries.get(name)
+        if delivery is None:
+            return Variant(name, State.UNKNOWN, f"{name} could not be asked")
+        told = delivery.told(labels)
+        return Variant(name, told.state, told.why, told.mend)
