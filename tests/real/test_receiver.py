@@ -96,7 +96,7 @@ def told_by(
     )
     text = alertmanager_file(slack, Heartbeat(url=workspace.server.url + "/beat"), counts=("K5", "V5.invalid_tokens"))
     server = AlertmanagerServer(
-        folder / "am", config=re.sub("group_interval: .m", "group_interval: 1s", text) if quick else text
+        folder / "am", config=re.sub(r"group_interval: \d+[ms]", "group_interval: 1s", text) if quick else text
     )
     try:
         yield server

@@ -180,7 +180,7 @@ def _too_slow(found: _Found, one: Expected, route: Route) -> None:
     if one.name == HEARTBEAT and route.times["repeat_interval"] > _SILENCE:
         said = f"{{}} is passed on every {route.times['repeat_interval']:.0f} s; a dead-man's switch waits for it"
         found.add(
-            route.path, said, "give it a route of its own with repeat_interval: 50s, group_interval: 1m", one.name
+            route.path, said, "give it a route of its own with group_interval: 20s, repeat_interval: 50s", one.name
         )
 
 
