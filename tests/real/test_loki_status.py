@@ -91,12 +91,12 @@ class Asker:
             time.sleep(0.2)
         return found
 
-    def rendered(self) -> str:
+    def rendered(self, names: Sequence[str] = ("V5",)) -> str:
         """The rule file that is expected."""
         settings = self.folder / "settings.yaml"
         settings.write_text("cluster: one\n", "utf-8")
         self.capsys.readouterr()
-        assert main(["render", "loki", "V5", "--config", str(settings)]) == 0
+        assert main(["render", "loki", *names, "--config", str(settings)]) == 0
         return self.capsys.readouterr().out
 
 
@@ -156,6 +156,19 @@ def test_a_well_ruler_is_found_well(asker: Asker, well: LokiServer) -> None:
     code, out, err = asker.told(well.url)
     assert (code, len(out.splitlines())) == (0, len(checks))
     assert err == f"vedette: {len(checks)} checks: {len(checks)} ok, 0 wrong, 0 unknown\n"
+
+
+def test_the_whole_pack_is_the_same_in_lokis_writing(asker: Asker, tmp_path: Path) -> None:
+    """Every query of every rule comes back from the ruler as what was rendered."""
+    (tmp_path / "loki").mkdir()
+    text = asker.rendered(())
+    server = started(tmp_path / "loki", {"vedette.yaml": text})
+    try:
+        rules = [one for one in asker.checks(server.url, rule=()) if one["about"] == "rules"]
+    finally:
+        server.close()
+    groups, count = text.count("- name: vedette-"), text.count("  - alert: ")
+    assert only(rules).startswith(f"ok | {groups} groups with {count} rules run as the settings and rules say")
 
 
 def test_a_group_that_is_missing(asker: Asker, well: LokiServer) -> None:

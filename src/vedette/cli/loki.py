@@ -82,11 +82,13 @@ def _wanted(settings: Settings, args: argparse.Namespace) -> Wanted:
     from vedette.settings.key import seconds
 
     named = jobs(args.job)
-    rules = app.usable_rules(app.load_rules(settings, args.rules), args.rule)
+    loaded = app.load_rules(settings, args.rules)
+    rules = app.usable_rules(loaded, args.rule)
     groups = expected_groups(groups_text(settings, rendered_rules(settings, rules, named)))
     if not groups:
         raise app.Wrong(["Loki can carry none of these rules, so none is to be looked for"])
-    return Wanted(groups, {**JOBS, **named}, float(seconds(settings.watch.evidence_for)))
+    passed_over = frozenset(rule.name for rule in loaded.rules) - {rule.name for rule in rules}
+    return Wanted(groups, {**JOBS, **named}, float(seconds(settings.watch.evidence_for)), passed_over)
 
 
 def _clients(settings: Settings, args: argparse.Namespace) -> tuple[LokiClient, LokiClient, str, str]:
@@ -126,8 +128,7 @@ def _print_table(checks: Sequence[Check]) -> None:
             print(_wrapped(margin, f"mend: {check.mend}"))
     counted = Counter(check.state.value for check in checks)
     print(
-        f"vedette: {len(checks)} checks: {counted['ok']} ok, {counted['wrong']} wrong, "
-        f"{counted['unknown']} unknown",
+        f"vedette: {len(checks)} checks: {counted['ok']} ok, {counted['wrong']} wrong, {counted['unknown']} unknown",
         file=sys.stderr,
     )
 

@@ -46,6 +46,8 @@ class Wanted:
     """Format -> the job label of its log."""
     retention: float
     """Seconds that lines are wanted to be kept."""
+    passed_over: frozenset[str] = frozenset()
+    """Rules by name that were not asked for."""
 
 
 def expected_groups(text: str) -> tuple[ExpectedGroup, ...]:
@@ -82,7 +84,7 @@ def status(lines: LokiClient, ruler: LokiClient, wanted: Wanted, tenant: str = "
     )
     now = time.time()
     return [
-        *rule_checks(wanted.groups, seen),
+        *rule_checks(wanted.groups, seen, wanted.passed_over),
         *health_checks(wanted.groups, seen, now),
         *ruler_checks(seen),
         *alertmanager_checks(config, _alertmanagers(config), seen.metrics, seen.tenant),

@@ -68,7 +68,7 @@ def _low(name: str, value: str, why: str, wanted: str) -> Check:
 def _line_limits(limits: Limits) -> Iterator[Check]:
     # 0 is no limit.
     if limits.max_line_size is not None and 0 < limits.max_line_size < LINE:
-        yield _low("max_line_size", f"{limits.max_line_size} B", "a longer event, of a big object, is hidden", "1MB")
+        yield _low("max_line_size", _size(limits.max_line_size), "a longer event, of a big object, is hidden", "1MB")
     elif limits.max_line_size is None:
         yield Check("limit", State.UNKNOWN, "max_line_size is not told", "longer lines are refused", "set it to 1MB")
     if limits.max_line_size_truncate:
@@ -81,6 +81,10 @@ def _line_limits(limits: Limits) -> Iterator[Check]:
     if limits.creation_grace_period is not None and limits.creation_grace_period < _AHEAD:
         why = "a line of a host whose clock is a little ahead is refused"
         yield _low("creation_grace_period", span(limits.creation_grace_period), why, "10m")
+
+
+def _size(octets: int) -> str:
+    return f"{octets >> 10} KB" if octets % 1024 == 0 else f"{octets} B"
 
 
 def _query_limits(limits: Limits) -> Iterator[Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from vedette.clients.loki_ruler import LoadedGroup, LoadedRule
 from vedette.loki_status.base import (
@@ -22,8 +22,13 @@ PREFIX = "vedette-"
 """How the names of vedette's groups begin."""
 
 
-def rule_checks(expected: Sequence[ExpectedGroup], seen: RulerSeen) -> Iterator[Check]:
-    """Whether what runs is what the settings and rules say, and whether it will after the next start."""
+def rule_checks(
+    expected: Sequence[ExpectedGroup], seen: RulerSeen, passed_over: Collection[str] = ()
+) -> Iterator[Check]:
+    """Whether what runs is what the settings and rules say, and whether it will after the next start.
+
+    `passed_over`: rules that were not asked for; whether they run is all the same.
+    """
     yield from _stored(seen)
     if isinstance(seen.loaded, Unasked):
         yield Check(
@@ -47,6 +52,7 @@ def rule_checks(expected: Sequence[ExpectedGroup], seen: RulerSeen) -> Iterator[
             wrong |= check.state is not State.OK
             yield check
     names = {group.name for group in expected}
+    names |= {f"{PREFIX}{rule}{suffix}" for rule in passed_over for suffix in ("", "-counts")}
     for name in by_name:
         if expected and name.startswith(PREFIX) and name not in names:
             wrong = True
