@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.alertmanager import AlertmanagerServer, alertmanager
 from lab.built import part
 from lab.process import until
 
+from tests.cli.test_scan import vedette
 from vedette import app, cases_loki, wiring
 from vedette.cases import Case, cases_of, settings_for
 from vedette.clients.alertmanager import Alertmanager, HeldAlert
@@ -57,7 +59,8 @@ class Told:
     ruler: Mapping[str, HeldAlert]
     silent: Sequence[HeldAlert]
     """The ruler's alerts of what stayed below a threshold."""
-    texts: Mapping[str, str]
+    listed: Mapping[str, Mapping[str, Any]]
+    """What `vedette alerts list` says of the ruler's alerts, by id."""
 
 
 def fired(rule: Rule) -> tuple[Case, Lines]:
@@ -110,19 +113,18 @@ def by_rule(server: AlertmanagerServer, cluster: str = "lab") -> dict[str, HeldA
     return {one.labels["rule_id"]: one for one in found if one.labels["alertname"] == f"Vedette{one.labels['rule_id']}"}
 
 
-def files(config: Path, settings: Settings) -> tuple[dict[str, bytes], dict[str, Rule], dict[str, str]]:
+def files(config: Path, settings: Settings) -> tuple[dict[str, bytes], dict[str, Rule]]:
     """The ruler's files: the pack's groups, and K3 with a runbook that fills in odd names in each way."""
     rules = app.usable_rules(app.load_rules(settings), list(JOBS))
     rendered = [(rule, render_rule(rule, ())) for rule in rules]
-    texts = wiring.runbooks(rules)
     said = groups_file(
         rendered,
         cluster=settings.cluster,
         runbook=lambda rule: settings.runbook_url.replace("{rule}", rule),
-        texts=texts,
+        texts=wiring.runbooks(rules),
     )
     odd = groups_file(rendered[:1], cluster="odd", texts={"K3": ODD_RUNBOOK})
-    return {"vedette.yaml": said.encode(), "odd.yaml": odd.encode()}, {rule.name: rule for rule in rules}, texts
+    return {"vedette.yaml": said.encode(), "odd.yaml": odd.encode()}, {rule.name: rule for rule in rules}
 
 
 def evaluated(loki: LokiProcess) -> float:
@@ -149,7 +151,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         patch.setenv("VEDETTE_PARTS", str(part("loki").parent))
         config = configured(folder, first.url)
         settings = app.load_settings(str(config))
-        groups, rules, texts = files(config, settings)
+        groups, rules = files(config, settings)
         cases = {name: fired(rule) for name, rule in rules.items()}
         watch = watched(config, settings, [case for case, _ in cases.values()], first)
         with LokiProcess(groups, alertmanager=second.url) as loki:
@@ -173,7 +175,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         ruler = by_rule(second)
         (ruler["odd"],) = (one for one in every if one.labels["cluster"] == "odd" and one.labels["actor"] == ODD)
         silent = [one for one in every if "few" in one.labels.get("actor", "") or "few" in one.labels.get("mount", "")]
-        yield Told(watch, ruler, silent, texts)
+        done = vedette("alerts", "list", "--alertmanager", second.url, "-o", "jsonl", "--config", config)
+        assert done.returncode == 0, done.stderr
+        listed = {row["id"]: row for row in map(json.loads, done.stdout.splitlines())}
+        yield Told(watch, ruler, silent, listed)
 
 
 def actors(server: AlertmanagerServer) -> set[str]:
@@ -213,6 +218,18 @@ def test_the_annotations_are_the_watchers(told: Told, name: str) -> None:
     assert ruler["runbook_url"] == f"https://runbooks.example.org/{name}.md"
     assert ruler["first_step"]
     assert int(ruler["count"]) >= {"K5": 6, "V5": 11}.get(name, 1)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_vedette_alerts_reads_them_back(told: Told, name: str) -> None:
+    """By their fingerprint, marked as the ruler's, with what the alert says."""
+    held = told.ruler[name]
+    row = told.listed[held.fingerprint]
+    assert (row["engine"], row["rule"], row["state"], row["cluster"]) == ("ruler", name, "open", "lab")
+    assert {field: row[field] for field in ("summary", "first_step", "query", "runbook_url", "count")} == {
+        field: held.annotations[field] for field in ("summary", "first_step", "query", "runbook_url", "count")
+    }
+    assert row["labels"] == held.labels
 
 
 def test_below_a_threshold_nothing_is_told(told: Told) -> None:

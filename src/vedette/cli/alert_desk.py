@@ -19,8 +19,10 @@ from vedette.store.alerts import Kept, Silence
 from vedette.store.outbox import WAITING, Entry
 from vedette.store.visit import Visit
 
-_SHORT = 8
-_LEAST = 4
+SHORT = 8
+"""Characters of an id that are shown."""
+LEAST = 4
+"""Characters of an id that name an alert."""
 _NEAR = 10_000
 """The latest alerts, among which what was meant is looked for."""
 
@@ -52,7 +54,7 @@ class Desk:
         kept = self.visit.alerts.get(text)
         if kept is not None:
             return kept
-        if len(text) < _LEAST:
+        if len(text) < LEAST:
             raise app.Wrong([f"{given!r}: name an alert by four characters of its id at least"])
         found = self.visit.alerts.find(text)
         if len(found) == 1:
@@ -66,14 +68,17 @@ class Desk:
         import difflib
 
         ids = self.visit.alerts.ids(_NEAR)
-        begins = {one[: len(text)]: one[: max(_SHORT, len(text))] for one in reversed(ids)}
+        begins = {one[: len(text)]: one[: max(SHORT, len(text))] for one in reversed(ids)}
         near = difflib.get_close_matches(text, begins, n=1)
-        return f"did you mean {begins[near[0]]}?" if near else "vedette alerts list --status all shows what there is"
+        if near:
+            return f"did you mean {begins[near[0]]}?"
+        ways = "; --from alertmanager looks there" if self.settings.sinks.alertmanager else ""
+        return f"vedette alerts list --status all shows what there is{ways}"
 
     def short(self, kept: Kept) -> str:
         """Eight characters of the id, or all of it where they are another's as well."""
         name = kept.alert.id
-        return name[:_SHORT] if len(self.visit.alerts.find(name[:_SHORT])) < 2 else name
+        return name[:SHORT] if len(self.visit.alerts.find(name[:SHORT])) < 2 else name
 
     def silence(self, kept: Kept) -> Silence | None:
         """The silence in force for it."""
@@ -89,15 +94,11 @@ class Desk:
 
     def runbook(self, rule: str) -> Path | None:
         """The runbook that came with a rule of the pack."""
-        return _runbook(rule)
+        return runbook_of(rule)
 
     def runbook_url(self, rule: str) -> str:
         """By the settings' pattern, else the file that came with the rule."""
-        runbook = self.runbook(rule)
-        if runbook is None:
-            return ""
-        pattern = self.settings.runbook_url
-        return pattern.replace("{rule}", rule) if pattern else runbook.resolve().as_uri()
+        return runbook_url(self.settings, rule)
 
     def record(self, kept: Kept) -> dict[str, Any]:
         """As `scan -o jsonl` prints an alert, with what became of it."""
@@ -117,9 +118,19 @@ class Desk:
 
 
 @cache
-def _runbook(rule: str) -> Path | None:
+def runbook_of(rule: str) -> Path | None:
+    """The runbook that came with a rule of the pack."""
     found = sorted(app.PACK.glob(f"*/{rule.lower()}_*/runbook.md")) if rule.isalnum() else []
     return found[0] if found else None
+
+
+def runbook_url(settings: Settings, rule: str) -> str:
+    """Of a rule of the pack, by the settings' pattern, else the file that came with it; nothing for others."""
+    runbook = runbook_of(rule)
+    if runbook is None:
+        return ""
+    pattern = settings.runbook_url
+    return pattern.replace("{rule}", rule) if pattern else runbook.resolve().as_uri()
 
 
 def delivery(row: Entry) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def show(desk: Desk, args: argparse.Namespace) -> int:
         return 0
     width = terminal_width(sys.stdout)
     for name, text in _lines(desk, kept, words):
-        print(_wrapped(name, text, width))
+        print(wrapped(name, text, width))
     return 0
 
 
@@ -149,7 +149,8 @@ def _delivery(row: Entry, now: int) -> str:
     return told
 
 
-def _wrapped(name: str, text: str, width: int) -> str:
+def wrapped(name: str, text: str, width: int) -> str:
+    """A named line, folded to a width unless it is to be copied."""
     if name in _WHOLE:
         return f"{name:<{_INDENT}}{text}"
     return "\n".join(

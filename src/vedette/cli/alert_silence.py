@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vedette import app
 from vedette.cli.alert_desk import Desk, clean, moment, who
+from vedette.cli.alert_members import first
 from vedette.escape import terminal
 from vedette.settings.key import Span, seconds
 from vedette.store.alerts import Kept
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 _LONGEST = 7 * 86_400
 _SECOND = 1_000_000_000
-_PATIENCE = 5.0
-"""Seconds for an Alertmanager to answer."""
 
 
 def silence(desk: Desk, args: argparse.Namespace) -> int:
@@ -31,7 +30,7 @@ def silence(desk: Desk, args: argparse.Namespace) -> int:
     if not args.id:
         raise app.Wrong(["name an alert: vedette alerts silence ID --for 2h --reason TEXT; --list shows all silences"])
     kept, by, reason = desk.named(args.id), who(args), clean(args.reason)
-    span = _span(args.span)
+    span = span_of(args.span)
     if not reason.strip():
         raise app.Wrong(["--reason: say why nobody is to be told; others will ask"])
     if not kept.acked:
@@ -76,36 +75,17 @@ def unsilence(desk: Desk, args: argparse.Namespace) -> int:
 
 def _everywhere(desk: Desk, kept: Kept, act: Callable[[Alertmanager, tuple[Matcher, ...]], None], what: str) -> None:
     """Do it in each Alertmanager of the settings: by the first member that answers, which tells the others."""
-    from vedette.clients.alertmanager import Alertmanager, Matcher
-    from vedette.clients.base import BadSecret, NoAnswer
+    from vedette.clients.alertmanager import Matcher
 
     matchers = tuple(Matcher(name, value) for name, value in identity(kept, desk.settings.cluster).items())
     for said in desk.settings.sinks.alertmanager:
-        reasons = []
-        for url in said.urls:
-            member = Alertmanager(
-                url,
-                token_file=said.token_file,
-                username=said.username,
-                password_file=said.password_file,
-                ca_file=said.ca_file,
-                timeout=_PATIENCE,
-            )
-            try:
-                act(member, matchers)
-                break
-            except (NoAnswer, BadSecret) as error:
-                reasons.append(str(error))
-            except ValueError:
-                reasons.append("no http or https URL")
-            finally:
-                member.close()
-        else:
-            why = terminal("; ".join(dict.fromkeys(reasons)) or "it has no URL")
-            print(f"vedette: {terminal(said.name)} could not {what}: {why}; vedette itself does", file=sys.stderr)
+        why = first(said, lambda member: act(member, matchers))
+        if why:
+            why = f"{terminal(said.name)} could not {what}: {terminal(why)}"
+            print(f"vedette: {why}; vedette itself does", file=sys.stderr)
 
 
-def _span(text: str | None) -> int:
+def span_of(text: str | None) -> int:
     """Seconds. Raises app.Wrong."""
     if not text:
         raise app.Wrong(["--for: say for how long: 30m, 2h, 3d; at most 7d"])

@@ -1,4 +1,4 @@
-"""`vedette alerts`: what watch found: list and show it, acknowledge, silence and close it."""
+"""`vedette alerts`: what watch or Loki's ruler found: list and show it, acknowledge, silence and close it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from vedette.cli.scan import SEVERITIES
+from vedette.escape import terminal
 
 if TYPE_CHECKING:
     from vedette.cli.alert_desk import Desk
@@ -17,6 +18,7 @@ examples:
   vedette alerts list --untold                    what somebody was not told of, and why
   vedette alerts list --status all --since 3d     those that closed as well
   vedette alerts list -f -o jsonl                 and every alert that opens from now on
+  vedette alerts list --from alertmanager         what Alertmanager holds, of Loki's ruler too
   vedette alerts show 7d1b                        all of one; any beginning of its id that only it has
   vedette alerts show 7d1b --runbook              what to do, with its words filled in
   vedette alerts ack 7d1b --note "looking"        somebody has seen it
@@ -65,6 +67,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
     parser = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
     parser.add_argument("--state", metavar="DIR", default="", help="the folder of the store, as with `vedette watch`")
+    parser.add_argument(
+        "--from",
+        dest="place",
+        choices=("store", "alertmanager"),
+        help="the store (default), or the Alertmanagers of the settings, which hold what Loki's ruler found as well",
+    )
+    parser.add_argument(
+        "--alertmanager",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="--from alertmanager, this one; again for each further member of its cluster",
+    )
     return parser
 
 
@@ -79,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     from vedette.store.database import StoreError
 
     try:
+        if _in_alertmanager(args):
+            return _run_held(args)
         desk = Desk.opened(args)
         try:
             return _run(desk, args)
@@ -105,9 +122,42 @@ def _run(desk: Desk, args: argparse.Namespace) -> int:
     return _ack(desk, args) if args.verb == "ack" else _close(desk, args)
 
 
+def _in_alertmanager(args: argparse.Namespace) -> bool:
+    """Whether it is asked; also where there is no store, and the settings name one. Raises app.Wrong."""
+    from vedette import app, wiring
+
+    if args.alertmanager and args.place == "store":
+        raise app.Wrong(["--alertmanager goes with --from alertmanager"])
+    if args.alertmanager or args.place or args.state:
+        return bool(args.alertmanager) or args.place == "alertmanager"
+    settings = app.load_settings(args.config)
+    folder = wiring.state_folder(settings, "")
+    if folder.exists() or not settings.sinks.alertmanager:
+        return False
+    print(f"vedette: no store in {terminal(str(folder))}; Alertmanager is asked", file=sys.stderr)
+    return True
+
+
+def _run_held(args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.cli import alert_held_show, alert_held_silence
+    from vedette.cli.alert_held import HeldDesk
+
+    if args.state:
+        raise app.Wrong(["--state names a store; Alertmanager is asked"])
+    verbs = {
+        "list": alert_held_show.list_held,
+        "show": alert_held_show.show_held,
+        "ack": alert_held_silence.ack_held,
+        "silence": alert_held_silence.silence_held,
+        "unsilence": alert_held_silence.unsilence_held,
+        "close": alert_held_silence.close_held,
+    }
+    return verbs[args.verb](HeldDesk.opened(args), args)
+
+
 def _ack(desk: Desk, args: argparse.Namespace) -> int:
     from vedette.cli.alert_desk import clean, who
-    from vedette.escape import terminal
     from vedette.stamp import stamp
 
     kept, by = desk.named(args.id), who(args)
@@ -126,7 +176,6 @@ def _ack(desk: Desk, args: argparse.Namespace) -> int:
 def _close(desk: Desk, args: argparse.Namespace) -> int:
     from vedette import app, wiring
     from vedette.cli.alert_desk import clean, who
-    from vedette.escape import terminal
     from vedette.stamp import stamp
     from vedette.store.alerts import OWN
     from vedette.watch.telling import Telling

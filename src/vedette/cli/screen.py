@@ -41,7 +41,7 @@ def match_lines(match: Match, colour: bool, width: int) -> str:
 
 def finding_lines(alert: Alert, colour: bool, width: int) -> str:
     """Two lines of an alert that is a finding: what vedette is blind to, and what to do about it."""
-    word = _word(Severity(alert.severity), colour)
+    word = severity_word(Severity(alert.severity), colour)
     title = f"{alert.rule}: {alert.object}: {alert.title}" if alert.object not in alert.title else alert.title
     when = stamp(alert.first_seen)[:19]
     lines = [f"{word} {terminal(title, max(20, width - 11 - len(when)))}  {when}"]
@@ -50,13 +50,14 @@ def finding_lines(alert: Alert, colour: bool, width: int) -> str:
     return "\n".join(lines)
 
 
-def _word(severity: Severity, colour: bool) -> str:
+def severity_word(severity: Severity, colour: bool) -> str:
+    """Eight columns of it, in its colour."""
     word = f"{severity!s:<8}"
     return f"{_COLOUR[severity]}{word}{_PLAIN}" if colour else word
 
 
 def _two_lines(one: Alert | Match, severity: Severity, when: str, colour: bool, width: int) -> str:
-    word = _word(severity, colour)
+    word = severity_word(severity, colour)
     kind = "" if one.rule == one.title else _KIND.get(one.reaction, "")
     title = terminal(kind + one.title, max(20, width - 16 - len(when)))
     who = terminal(one.actor) or "(nobody named)"
