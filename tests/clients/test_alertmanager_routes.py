@@ -231,6 +231,7 @@ def test_durations_are_prometheus_s() -> None:
         ("route: {receiver: a, routes: [{matchers: ['x~y']}]}\nreceivers: [{name: a}]", "1:43", "'x~y' is no matcher"),
         ("route: {receiver: a, routes: [{matchers: x=y}]}\nreceivers: [{name: a}]", "1:42", "matchers must be a list"),
         ("route: {receiver: a, routes: [{match_re: {x: '('}}]}\nreceivers: [{name: a}]", "1:46", "is no regular expression"),
+        ("route: {receiver: a, routes: [{match_re: {x: }}]}\nreceivers: [{name: a}]", "1:46", "a matcher must be a text"),
         ("route: {receiver: a, routes: [x]}\nreceivers: [{name: a}]", "1:31", "a route must be a mapping"),
         ("route: {receiver: a, group_wait: soon}\nreceivers: [{name: a}]", "1:34", "'soon' is no duration"),
     ],

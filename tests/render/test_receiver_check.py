@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.render.test_logql import pack
 from vedette.alert import Alert
@@ -101,8 +104,8 @@ def test_one_meant_and_another_told() -> None:
     [
         ("  - {receiver: nobody, matchers: [severity=info]}\n", 6, "nobody is told of VedetteK4"),
         ("  - {receiver: security, matchers: ['rule_id=~\"K.+\"'], mute_time_intervals: [night]}\n", 6, "at some times nobody is told of VedetteK2, "),
-        ("  - {receiver: security, group_wait: 10s}\n", 6, "VedetteK5, VedetteV5 may end after 5 s, unheard while its group waits: group_wait is longer here"),
-        ("  - {receiver: security, group_by: [alertname], group_interval: 10m, matchers: [severity=critical]}\n", 6, "may end after 300 s, unheard while its group waits: group_interval is longer here"),
+        ("  - {receiver: security, group_wait: 10s}\n", 6, "VedetteK5, VedetteV5 of Loki's ruler may end after 5 s, unheard while its group waits: group_wait is longer"),
+        ("  - {receiver: security, group_by: [alertname], group_interval: 10m, matchers: [severity=critical]}\n", 6, " of Loki's ruler may end after 300 s, unheard while its group waits: group_interval is longer"),
         ("  - {receiver: security, matchers: ['actor=~\"me@.+\"']}\n", 6, "cannot tell who is told of Vedette"),
         ("  - {receiver: security, matchers: [severity=critical, 'entity=\"0a\"']}\n", 6, "entity is each event's own"),
         ("  - {receiver: ops, matchers: [severity=critical]}\n  - {receiver: security, matchers: [rule_id=K3, severity=critical]}\n", 7, "no alert gets here: the route on line 6 takes all that this one would"),
@@ -148,3 +151,23 @@ def test_what_cannot_be_read_is_no_verdict() -> None:
     checked = check(routed("  - {receiver: security, matchers: ['severity~x']}\n"))
     assert [problem.message for problem in checked.problems] == ["'severity~x' is no matcher"]
     assert checked.told == {}
+
+
+KEYS = st.sampled_from(
+    "route receiver receivers routes matchers match match_re continue group_by group_wait repeat_interval name "
+    "slack_configs inhibit_rules target_matchers target_match_re mute_time_intervals".split()
+)
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.sampled_from(["a", "", "a=b", '{a=~"("}', "1m", "x" * 99, "..."])
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=6)),
+    max_leaves=25,
+)
+
+
+@given(value=st.fixed_dictionaries({"route": VALUES, "receivers": VALUES}) | VALUES)
+def test_no_file_ends_in_a_traceback(value: object) -> None:
+    """Whatever stands where a route or a receiver should: findings, or none."""
+    checked = check(yaml.safe_dump(value))
+    assert checked.problems or checked.told

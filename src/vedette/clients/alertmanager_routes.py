@@ -29,6 +29,9 @@ _TIMES = {"group_wait": 30.0, "group_interval": 300.0, "repeat_interval": 14_400
 """Alertmanager's own, where no route says otherwise: dispatch/route.go, DefaultRouteOpts."""
 
 
+_PATTERNS = ("match_re", "source_match_re", "target_match_re")
+
+
 class BadMatcher(ValueError):
     """A text that Alertmanager takes for no matcher."""
 
@@ -338,7 +341,7 @@ class _Reader:
         return tuple(found)
 
     def _made(self, path: YamlPath, given: object, make: Callable[[str], list[Matcher]]) -> list[Matcher]:
-        if isinstance(given, (dict, list, float)):
+        if isinstance(given, (dict, list, float)) or (given is None and path[-2] in _PATTERNS):
             self._unread(path, "a matcher must be a text", "put it in quotation marks")
             return []
         # As yaml.v2 reads a plain scalar into a text.

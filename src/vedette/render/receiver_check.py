@@ -33,6 +33,7 @@ class Expected:
     """The labels whose values each event decides."""
     lasts: float = 0.0
     """Seconds that it fires at least; 0: for ever."""
+    sender: str = "vedette watch"
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ def expected_of_ruler(rules: Sequence[tuple[Rule, Rendered]], cluster: str) -> l
         for query in (*rendered.queries, *rendered.counts):
             labels = {**dict.fromkeys(query.labels, "x"), **labels_of(rule, query, cluster)}
             lasts = COUNTS if query in rendered.counts else LASTS
-            found.append(Expected(labels["alertname"], labels, frozenset(query.labels), lasts))
+            found.append(Expected(labels["alertname"], labels, frozenset(query.labels), lasts, "Loki's ruler"))
     return found
 
 
@@ -172,7 +173,9 @@ def _too_slow(found: _Found, one: Expected, route: Route) -> None:
     # A group of its own begins with the alert, and waits once.
     for name in ("group_wait",) if alone else ("group_wait", "group_interval"):
         if one.lasts and route.times[name] > one.lasts:
-            said = f"{{}} may end after {one.lasts:.0f} s, unheard while its group waits: {name} is longer here"
+            said = (
+                f"{{}} of {one.sender} may end after {one.lasts:.0f} s, unheard while its group waits: {name} is longer"
+            )
             mend = f"set {name} to {one.lasts:.0f}s or less"
             if name == "group_interval":
                 mend += f", or have {', '.join(sorted(one.varying))} in group_by"
