@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +17,7 @@ from urllib.parse import urlencode
 
 import pytest
 import yaml
+from lab.alertmanager import alertmanager
 from lab.built import part
 from lab.process import Process, free_ports, until
 
@@ -85,26 +88,40 @@ class Stack:
         return sum(map(float, found))
 
 
+def quiet_port() -> int:
+    """A port of 127.0.0.1 that nobody has, and that no connection out is given while Loki starts."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
 @contextmanager
-def stack(folder: Path, rules: str = "", *more: str | Path) -> Iterator[Stack]:
+def stack(folder: Path, rules: str, *more: str | Path, tenant: str = "", told: str = NOBODY) -> Iterator[Stack]:
     """Loki on `vedette render loki-config`, Promtail on `vedette render promtail` (with `more` options)."""
     loki, promtail = part("loki"), part("promtail")
-    http_port, grpc_port, own_port = free_ports(3)
+    http_port, grpc_port = free_ports(2)
+    own_port = quiet_port()
     if rules:
         (folder / "rules" / "fake").mkdir(parents=True)
         (folder / "rules" / "fake" / "vedette.yaml").write_text(rules, "utf-8")
     listen = f"127.0.0.1:{http_port}"
     where = ("--data", folder / "data", "--rules", folder / "rules", "--listen", listen, "--grpc-port", str(grpc_port))
-    (folder / "loki.yaml").write_text(render("loki-config", "--alertmanager", NOBODY, *where), "utf-8")
+    whose = ("--tenant", tenant) if tenant else ()
+    (folder / "loki.yaml").write_text(render("loki-config", "--alertmanager", told, *where, *whose), "utf-8")
     own = ("--positions", folder / "positions.yaml", "--listen", f"127.0.0.1:{own_port}", "--url", f"http://{listen}")
-    (folder / "promtail.yaml").write_text(render("promtail", *own, *more), "utf-8")
+    (folder / "promtail.yaml").write_text(render("promtail", *own, *more, *whose), "utf-8")
     running = Stack(
         folder,
         f"http://{listen}",
         f"http://127.0.0.1:{own_port}/metrics",
         Process([loki, f"-config.file={folder / 'loki.yaml'}"], folder),
         Process([promtail, f"-config.file={folder / 'promtail.yaml'}"], folder, env={"TZ": "Asia/Kolkata"}),
-        LokiClient(f"http://{listen}", timeout=120),
+        LokiClient(f"http://{listen}", tenant=tenant, timeout=120),
         Http(timeout=60),
     )
     try:
@@ -244,51 +261,68 @@ def padded(line: str, size: int) -> str:
     return made
 
 
+NOTHING = "no record at all"
+
+
 def test_from_a_line_to_an_alert(tmp_path: Path) -> None:
     """Promtail brings recorded lines to Loki, at their own times and with the labels that the rules ask for; the rules
-    find there what vedette finds in the files, in a line of 900 KB too; a longer one is counted, not cut."""
+    find there what vedette finds in the files, in a line of 900 KB too, and Alertmanager is told; a longer line is
+    counted, not cut."""
     files = recorded(tmp_path)
     secret = next(line for line in files["kube"].read_text("utf-8").splitlines() if "unseal-keys" in line)
-    long, longer = padded(secret, 900_000), padded(secret, (1 << 20) + 1)
+    longer = padded(secret, (1 << 20) + 1)
     with files["kube"].open("a", encoding="utf-8") as log:
-        log.write(f"{long}\n{longer}\nno record at all\n")
-    zoneless = datetime.now(UTC) + timedelta(hours=5, minutes=30, seconds=-30)
-    old = f"{zoneless:%b %e %H:%M:%S} k8s-master sshd[7]: Accepted publickey for me from 203.0.113.9 port 22 ssh2"
+        log.write(f"{padded(secret, 900_000)}\n{longer}\n{NOTHING}\n")
+    # RFC 3164 knows no zone; Promtail runs in India.
+    half_past = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=30)
+    stamp = f"{half_past + timedelta(hours=5, minutes=30):%b %e %H:%M:%S}"
+    old = f"{stamp} k8s-master sshd[7]: Accepted publickey for me from 203.0.113.9 port 22 ssh2"
     with files["sshd"].open("a", encoding="utf-8") as log:
         log.write(f"{old}\n")
     words = [word for source, path in files.items() for word in (f"--{source}", path)]
-    with stack(tmp_path, render("loki"), *words, "--host", "node-1", "--cluster", "lab") as running:
+    words += ["--host", "node-1", "--cluster", "lab"]
+    with (
+        alertmanager(tmp_path / "alertmanager") as told,
+        stack(tmp_path, render("loki"), *words, told=told.url) as running,
+    ):
         running.promtail.start()
-        sent = sum(len(path.read_text("utf-8").splitlines()) for path in files.values()) - 1
-        known = set()
-        for source, path in files.items():
-            known |= {(source, line) for line in path.read_text("utf-8").splitlines() if line != longer}
-        jobs = {"kube": "kube-audit", "vault": "vault-audit", "sshd": "sshd-pve"}
-
-        def there() -> dict[str, list[Entry]]:
-            return {source: running.entries(job) for source, job in jobs.items()}
-
-        until(lambda: sum(map(len, there().values())) >= len(known), "all lines in Loki", 90, [running.promtail])
-        entries = there()
-        assert {(source, one.line) for source, each in entries.items() for one in each} == known
-        for source, each in entries.items():
-            for one in each:
-                labels = json.loads(one.labels)
-                assert labels["job"] == jobs[source]
-                assert (labels["cluster"], labels["host"]) == ("lab", "node-1")
-                assert set(labels) <= LABELS
-                if one.line == old:
-                    assert one.time == int(zoneless.timestamp() - 19_800) * _SECOND
-                elif one.line == "no record at all":
-                    assert abs(one.time - time.time_ns()) < 120 * _SECOND
-                else:
-                    assert one.time == event_time(source, one.line)
-        assert running.metric("promtail_dropped_entries_total", 'reason="line_too_long"') == 1
-        assert running.metric("promtail_mutated_entries_total", "") == 0
-        assert running.metric("promtail_sent_entries_total", "") == sent
+        _at_their_times(running, files, longer, {old: int(half_past.timestamp()) * _SECOND})
         _same_alerts(running, files, longer)
+        wanted = {"VedetteK3", "VedetteV1", "VedetteS1"}
+        until(
+            lambda: wanted <= {one["labels"]["alertname"] for one in told.notified()},
+            "alerts told",
+            120,
+            [running.loki],
+        )
         _rules_loaded(running)
-        _limits_hold(running)
+        _limits_hold(running, told.url)
+
+
+def _at_their_times(running: Stack, files: Mapping[str, Path], longer: str, times: Mapping[str, int]) -> None:
+    """Every line but `longer` comes, once, with bounded labels, at the time that it says or that `times` has."""
+    jobs = {"kube": "kube-audit", "vault": "vault-audit", "sshd": "sshd-pve"}
+    written = {source: path.read_text("utf-8").splitlines() for source, path in files.items()}
+    known = {(source, line) for source, lines in written.items() for line in lines if line != longer}
+
+    def there() -> list[tuple[str, Entry]]:
+        return [(source, one) for source, job in jobs.items() for one in running.entries(job)]
+
+    until(lambda: len(there()) >= len(known), "all lines in Loki", 120, [running.promtail])
+    entries = there()
+    assert {(source, one.line) for source, one in entries} == known
+    for source, one in entries:
+        labels = json.loads(one.labels)
+        assert labels["job"] == jobs[source]
+        assert (labels["cluster"], labels["host"]) == ("lab", "node-1")
+        assert set(labels) <= LABELS
+        if one.line == NOTHING:
+            assert abs(one.time - time.time_ns()) < 180 * _SECOND
+        else:
+            assert one.time == (times.get(one.line) or event_time(source, one.line))
+    assert running.metric("promtail_dropped_entries_total", 'reason="line_too_long"') == 1
+    assert running.metric("promtail_mutated_entries_total", "") == 0
+    assert running.metric("promtail_sent_entries_total", "") == sum(map(len, written.values())) - 1
 
 
 def _same_alerts(running: Stack, files: Mapping[str, Path], left_out: str) -> None:
@@ -337,7 +371,7 @@ def _rules_loaded(running: Stack) -> None:
     assert "vedette-K3" in running.get(f"{running.url}/loki/api/v1/rules")
 
 
-def _limits_hold(running: Stack) -> None:
+def _limits_hold(running: Stack, alertmanager: str) -> None:
     """Loki says that it has the limits, and refuses a line that is above them, and counts it."""
     config = yaml.safe_load(running.get(f"{running.url}/config"))
     limits, compactor = config["limits_config"], config["compactor"]
@@ -347,7 +381,7 @@ def _limits_hold(running: Stack) -> None:
         (f'{{job="{job}"}}', "90d") for job in JOBS.values()
     ]
     assert compactor["retention_enabled"] is True
-    assert config["ruler"]["alertmanager_url"] == NOBODY
+    assert config["ruler"]["alertmanager_url"] == alertmanager
     now = time.time_ns()
     running.client.push([({"job": "edge"}, [(now, "x" * (1 << 20))])])
     with pytest.raises(LokiRefused, match="400"):
@@ -356,29 +390,39 @@ def _limits_hold(running: Stack) -> None:
     assert running.metric("loki_discarded_samples_total", 'reason="line_too_long"', f"{running.url}/metrics") == 1
 
 
-def test_what_is_written_while_loki_is_away_arrives_once(tmp_path: Path) -> None:
-    """Promtail waits for Loki, goes on where it was when it is started again, and nothing comes twice."""
+@pytest.mark.parametrize("tenant", ["", "home"])
+def test_what_is_written_while_loki_is_away_arrives_once(tmp_path: Path, tenant: str) -> None:
+    """Promtail waits for Loki, goes on where it was when it is started again, reads a rotated log to its end and the
+    new one from its beginning, and nothing comes twice."""
     log = tmp_path / "audit.log"
+    written: list[str] = []
 
     def write(name: str) -> None:
+        written.append(name)
         stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         with log.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"kind": "Event", "stageTimestamp": stamp, "auditID": name}) + "\n")
 
-    def ids() -> list[str]:
-        return [json.loads(one.line)["auditID"] for one in running.entries("kube-audit")]
+    def arrived() -> bool:
+        found = [json.loads(one.line)["auditID"] for one in running.entries("kube-audit")]
+        assert found == written[: len(found)]
+        return found == written
 
     write("first")
-    with stack(tmp_path, "", "--kube", log) as running:
+    with stack(tmp_path, "", "--kube", log, tenant=tenant) as running:
         running.promtail.start()
-        until(lambda: ids() == ["first"], "the first line", 60, [running.promtail])
+        until(arrived, "the first line", 60, [running.promtail])
         running.loki.stop()
         write("away")
         until(lambda: running.metric("promtail_batch_retries_total", "") >= 2, "a retry", 60, [running.promtail])
         running.start_loki()
-        until(lambda: ids() == ["first", "away"], "the line of the time away", 90, [running.promtail])
+        until(arrived, "the line of the time away", 90, [running.promtail])
         running.promtail.stop()
         write("stopped")
         running.promtail.start()
-        until(lambda: ids() == ["first", "away", "stopped"], "the line of the time stopped", 60, [running.promtail])
+        until(arrived, "the line of the time stopped", 60, [running.promtail])
+        write("last of the old")
+        log.rename(tmp_path / "audit-2026-11-25T00-00-00.000.log")
+        write("first of the new")
+        until(arrived, "the lines around a rotation", 60, [running.promtail])
         assert running.metric("promtail_dropped_entries_total", "") == 0

@@ -252,7 +252,7 @@ _PROMTAIL_BACKOFF = """\
 """
 
 _PROMTAIL_JOURNAL = """\
-  # Needs a Promtail that was built with support for the journal, as the released ones for Linux are.
+  # Needs a Promtail that was built with support for the journal; one without says so in its log, and ships nothing.
   journal:
     json: true
     # Older entries are passed over, even where it had stopped before them.
