@@ -38,6 +38,9 @@ from vedette.sinks.alertmanager import Alertmanager
 from vedette.watch.compose import heartbeat_notification
 
 RUNBOOK = "https://runbooks.example.org/K4?a=1&b=2"
+LINKS = {"pretext": f"<{RUNBOOK}|Runbook>", "title_link": RUNBOOK}
+ODD = re.compile("[<>]|://|&(?!amp;|lt;|gt;)|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+"""Markup, an address that would become a link, what cannot be seen."""
 ATTACK = "<!channel> <https://evil.example/|click> &lt; *x* `y` https://evil.example/ \x1b[2J\u202e\n@here"
 
 
@@ -136,17 +139,15 @@ def post(server: AlertmanagerServer, *alerts: Mapping[str, object]) -> None:
     client.close()
 
 
-def harmless(message: Mapping[str, Any]) -> None:
-    """Nothing in it that Slack obeys but the one link to the runbook."""
+def obeyed(message: Mapping[str, Any]) -> list[str]:
+    """What Slack would obey in it besides the one link to the runbook, and what it would refuse."""
     (shown,) = message["attachments"]
-    assert shown["mrkdwn_in"] == ["pretext"]
-    assert "link_names" not in message
-    for text in (shown["title"], shown["text"], shown["fallback"]):
-        assert not re.search(r"[<>]|://|&(?!amp;|lt;|gt;)", text), text
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
-        assert len(text) < 40_000
-    assert shown["pretext"] == f"<{RUNBOOK}|Runbook>"
-    assert shown["title_link"] == RUNBOOK
+    found = [
+        text for text in (shown["title"], shown["text"], shown["fallback"]) if ODD.search(text) or len(text) > 40_000
+    ]
+    if shown["mrkdwn_in"] != ["pretext"] or "link_names" in message:
+        found.append("formatting")
+    return found + [shown[name] for name, text in LINKS.items() if shown[name] != text]
 
 
 @pytest.mark.parametrize("token", [False, True], ids=["webhook", "token"])
@@ -167,7 +168,7 @@ def test_alerts_of_the_watcher_and_of_the_ruler_arrive(tmp_path: Path, workspace
     assert set(by_title) == {"critical VedetteK4, 1 alert", "critical VedetteK3 in home, 1 alert"}
     for message in workspace.messages:
         assert message["channel"] == "#security"
-        harmless(message)
+        assert obeyed(message) == []
         (shown,) = message["attachments"]
         assert shown["color"] == "danger"
         assert (
@@ -198,7 +199,7 @@ def test_no_hostile_text_does_anything(tmp_path: Path, workspace: Workspace) -> 
         send(server, *notes)
         until(lambda: len(workspace.messages) == len(HOSTILE), "all are told")
     for message in workspace.messages:
-        harmless(message)
+        assert obeyed(message) == []
 
 
 def test_many_are_counted_and_some_are_shown(tmp_path: Path, workspace: Workspace) -> None:
@@ -329,5 +330,5 @@ def test_a_count_of_loki_s_ruler_reaches_the_channel(
     counts = [one for one in workspace.messages if "What:" not in one["attachments"][0]["text"]]
     assert [one["attachments"][0]["title"] for one in counts] == ["critical VedetteK5 in home, 1 alert"] * 2
     for message in counts:
-        harmless(message)
+        assert obeyed(message) == []
         assert f"\nCount: {len(lines)}" in message["attachments"][0]["text"]
