@@ -45,7 +45,9 @@ def main() -> int:
 
 def run(folder: Path, kube_by: str) -> None:
     """Stay until Ctrl-C or SIGTERM."""
+    from lab.files import CHANNELS
     from lab.lab import Lab
+    from vedette.escape import terminal
 
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -59,10 +61,10 @@ def run(folder: Path, kube_by: str) -> None:
         say(f"up after {time.monotonic() - began:.0f} s; Ctrl-C ends it")
         shown: set[float] = set()
         while not over.wait(0.2):
-            for posted, text in lab.slack_titles().items():
+            for posted, text in [one for engine in CHANNELS for one in lab.told(engine).items()]:
                 if posted not in shown:
                     shown.add(posted)
-                    print(f"  Slack: {text}", flush=True)
+                    print("  Slack:", *(terminal(line, 120) for line in text.splitlines()[:3]), sep=" | ", flush=True)
     say("all ended")
 
 

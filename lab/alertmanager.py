@@ -35,13 +35,14 @@ class AlertmanagerServer:
     """One member, without a cluster; it can be restarted on its port, which empties it of alerts. Started by making
     one."""
 
-    def __init__(self, folder: Path, hook: Loopback | None = None, config: str = "") -> None:
-        """`hook` gets its notifications, unless its whole configuration is given."""
+    def __init__(self, folder: Path, hook: Loopback | None = None, config: str = "", port: int = 0) -> None:
+        """`hook` gets its notifications, unless its whole configuration is given. It listens on `port`, else on a free
+        one."""
         folder.mkdir(parents=True, exist_ok=True)
         self.hook = hook
         self.config_file = folder / "alertmanager.yml"
         self.write(config or _CONFIG.format(url="" if hook is None else hook.url + "/hook"))
-        (port,) = free_ports(1)
+        port = port or free_ports(1)[0]
         self.url = f"http://127.0.0.1:{port}"
         self.process = Process(
             [

@@ -16,9 +16,13 @@ from lab.process import Process, free_ports, until
 
 _START = 90.0
 """Seconds that a start may take on a busy machine; alone it takes five."""
+_END = 5.0
+"""Seconds that an end may take; what is posted to the audit webhook is gone by then."""
 KUBELET = HERE.parent / "examples" / "record" / "kubelet.py"
+RBAC = "rbac.authorization.k8s.io"
 NODE = "k8s-node1"
 """The node that the stand-in for a kubelet is."""
+AUDIT = ("--audit-policy-file=policy.yaml", "--audit-log-path=audit.log", "--audit-log-mode=blocking")
 Policy = Mapping[str, object] | str
 """An audit policy, decoded or as YAML."""
 
@@ -97,7 +101,8 @@ class ApiServer:
 
     def restart(self, policy: Policy | None = None) -> None:
         """Stop kube-apiserver alone and start it again, under another audit policy where one is given."""
-        self.server.stop()
+        # It would wait for the controllers' watches to end, for a minute.
+        self.server.stop(_END)
         if policy is not None:
             self.write_policy(policy)
         self.start()
@@ -111,7 +116,7 @@ class ApiServer:
     def stop(self) -> None:
         """End all processes; a second call does nothing."""
         for process in (*self._cluster, self.server, self.etcd):
-            process.stop()
+            process.stop(_END)
 
     def pod(self, namespace: str, name: str) -> None:
         """A pod on the node, in a namespace that is made where it is absent. No container runs; an exec is taken."""
@@ -219,6 +224,5 @@ def _apiserver(binary: Path, etcd: int, secure: int, more: str) -> list[str | Pa
         " --kubelet-client-certificate=to-kubelet.crt --kubelet-client-key=to-kubelet.key --token-auth-file=tokens.csv"
         " --service-account-issuer=https://kubernetes.default.svc --service-account-signing-key-file=sa.key"
         " --service-account-key-file=sa.pub --authorization-mode=RBAC --profiling=false"
-        " --audit-policy-file=policy.yaml --audit-log-path=audit.log --audit-log-mode=blocking "
     )
-    return [binary, *(flags + more).split()]
+    return [binary, *flags.split(), *AUDIT, *more.split()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,18 +21,18 @@ from lab import files
 from lab.alertmanager import AlertmanagerServer
 from lab.asking import INSIDE
 from lab.built import HERE, part
-from lab.kube import ApiServer
+from lab.kube import AUDIT, RBAC, ApiServer
 from lab.loki import LokiServer, Promtail
 from lab.process import free_ports, until
-from lab.slack import CHANNEL, SlackServer
+from lab.slack import TOKEN, SlackServer
 from lab.sshd import SshServer
 from lab.vault import VaultServer
 from lab.watch import Daemon
-from vedette import escape
-from vedette.render.rights import kube_rights, vault_policy
+from vedette.render.rights import vault_policy
 
 AUDIT_POLICY = HERE / "audit-policy.yaml"
 PEOPLE = {files.OWNER: "oidc:admins", "dev@example.org": "oidc:devs"}
+_PORTS = ("alertmanager", "ruler_alertmanager", "loki", "loki_grpc", "promtail", "webhook")
 NEEDS = ("etcd", "kube-apiserver", "kube-controller-manager", "vault", "loki", "promtail")
 ADMIN = "lab-admins"
 """A ClusterRoleBinding that lets people and the lab's accounts do anything: rules judge what is done, not what is allowed."""
@@ -47,6 +47,9 @@ class Lab:
     loki: LokiServer
     promtail: Promtail
     alertmanager: AlertmanagerServer
+    """vedette's."""
+    ruler_alertmanager: AlertmanagerServer
+    """Loki's ruler's: which engine told is then seen."""
     slack: SlackServer
     watch: Daemon
     password = "only-for-this-lab"
@@ -107,7 +110,8 @@ class Lab:
             "Loki": self.loki.url,
             "promtail": self.promtail.url,
             "Alertmanager": self.alertmanager.url,
-            "Slack's stand-in": f"{self.slack.api_url}  (channel: {CHANNEL})",
+            "the ruler's": self.ruler_alertmanager.url,
+            "Slack's stand-in": f"{self.slack.api_url}  (token: {TOKEN}, channels: {files.CHANNELS})",
             "vedette watch": f"http://{self.watch.address}  (settings: {self.watch.config}, state: {self.watch.state})",
         }
 
@@ -115,46 +119,50 @@ class Lab:
         """vedette.yaml as the lab writes it, with other top-level keys where given; `watch.write` takes it."""
         return files.vedette(self._places, kube_by=self.kube_by, more={**(self._settings or {}), **more})
 
-    def slack_texts(self) -> dict[float, str]:
-        """When something was posted (seconds since 1970) -> all of its text."""
-        return {float(ts): repr(message) for ts, message in list(self.slack.messages.items())}
-
-    def slack_titles(self) -> dict[float, str]:
-        """The same, its first line alone."""
+    def told(self, engine: str = "vedette") -> dict[float, str]:
+        """What an engine's Alertmanager posted: when (seconds since 1970) -> title and text."""
         found = {}
         for ts, message in list(self.slack.messages.items()):
-            first = message.get("attachments", [{}])[0]
-            found[float(ts)] = escape.terminal(
-                f"{first.get('title', '')} {first.get('fallback', message.get('text'))}", 160
-            )
+            if message.get("channel") == files.CHANNELS[engine]:
+                parts = (one.get(name, "") for one in message.get("attachments", []) for name in ("title", "text"))
+                found[float(ts)] = "\n".join(parts)
         return found
 
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.slack = SlackServer()
         self.slack.clock = time.time
+        self.slack.channels = set(files.CHANNELS.values())
         self._close.callback(self.slack.server.close)
-        config = files.alertmanager(self.slack.hook_url, CHANNEL)
-        self.alertmanager = AlertmanagerServer(self._own("alertmanager"), config=config)
-        self._close.callback(self.alertmanager.stop)
-        with ThreadPoolExecutor(3) as pool:
-            started = [pool.submit(start) for start in (self._start_vault, self._start_sshd, self._start_loki)]
-            for one in started:
-                one.result()
+        self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+        together(self._start_vault, self._start_sshd)
         kube = self._own("kube")
-        (port,) = free_ports(1)
-        webhook = f"{INSIDE}:{port}"
+        webhook = f"{INSIDE}:{self._ports['webhook']}"
+        self._webhook = (
+            ()
+            if self.kube_by == "file"
+            else (
+                f"--audit-webhook-config-file={kube / 'audit-webhook.json'}",
+                "--audit-webhook-mode=batch",
+                "--audit-webhook-batch-max-wait=1s",
+            )
+        )
+        (kube / "audit-webhook.json").write_text(files.audit_webhook(webhook))
+        (kube / "policy.yaml").write_text(self._policy)
         self._places = files.Places(
             logs={"kube": kube / "audit.log", "vault": self.vault.audit_log, "sshd": self.sshd.log},
             webhook=webhook,
-            alertmanager=self.alertmanager.url,
+            alertmanager=f"http://{INSIDE}:{self._ports['alertmanager']}",
             vault=self.vault.address,
             vault_token=self.folder / "vault.token",
             policy=kube / "policy.yaml",
+            flags=(*AUDIT, *self._webhook),
         )
-        self._places.policy.write_text(self._policy)
-        self._start_watch()
-        self._start_kube(kube, webhook)
+        self.watch = Daemon(self._own("watch"), self.settings(), watch="  hold: 10s\n  completion: 'on'\n")
+        together(self._start_alertmanagers, self._start_loki)
+        self._close.callback(self.watch.close)
+        self.watch.start()
+        self._start_kube(kube)
         self._start_promtail()
         # Only now is there a token for looking at the API server.
         self.watch.write(self.settings())
@@ -165,6 +173,15 @@ class Lab:
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def render(self, *words: str | Path) -> str:
+        """What `vedette render` prints under the lab's settings."""
+        done = self.watch.command("render", *(str(word) for word in words))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _job_words(self, **jobs: str) -> list[str]:
+        return [f"--job={log}={name}" for log, name in {**self.jobs, **jobs}.items()]
 
     def _start_vault(self) -> None:
         self.vault = VaultServer(self._own("vault"))
@@ -183,80 +200,83 @@ class Lab:
         self.sshd = SshServer(self._own("sshd"))
         self._close.callback(self.sshd.stop)
 
+    def _start_alertmanagers(self) -> None:
+        token = self.folder / "slack.token"
+        token.write_text(TOKEN)
+        for engine, channel in files.CHANNELS.items():
+            name = "alertmanager" if engine == "vedette" else "ruler_alertmanager"
+            rendered = self.render("alertmanager", "--token-file", token, "--channel", channel)
+            config = files.alertmanager(rendered, self.slack.api_url)
+            server = AlertmanagerServer(self._own(name), config=config, port=self._ports[name])
+            self._close.callback(server.stop)
+            setattr(self, name, server)
+
     def _start_loki(self) -> None:
         folder = self._own("loki")
-        http, grpc, self._promtail_port = free_ports(3)
-        settings = files.loki(folder / "data", http, grpc, self.alertmanager.url)
-        self.loki = LokiServer(folder, settings=settings, port=http)
-        self._close.callback(self.loki.close)
-
-    def _start_watch(self) -> None:
-        watch = "  hold: 10s\n  completion: 'on'\n"
-        self.watch = Daemon(self._own("watch"), self.settings(), watch=watch)
-        self._close.callback(self.watch.close)
-        self.watch.start()
-        words = [f"--job={log}={name}" for log, name in self.jobs.items()]
-        done = self.watch.command("render", "loki", *words)
-        assert done.returncode == 0, done.stderr
-        self.loki.write_rules(done.stdout)
-
-    def _start_kube(self, folder: Path, webhook: str) -> None:
-        config = folder / "audit-webhook.json"
-        config.write_text(files.audit_webhook(webhook))
-        flags = (
-            f"--audit-webhook-config-file={config} --audit-webhook-mode=batch --audit-webhook-batch-max-wait=1s"
-            if self.kube_by == "webhook"
-            else ""
+        rendered = self.render(
+            *("loki-config", "--alertmanager", f"http://{INSIDE}:{self._ports['ruler_alertmanager']}"),
+            *("--data", folder / "data", "--rules", folder / "data" / "rules"),
+            *("--listen", f"{INSIDE}:{self._ports['loki']}", "--grpc-port", str(self._ports["loki_grpc"])),
+            *self._job_words(),
         )
-        self.kube = ApiServer(folder, self._policy, flags, people=PEOPLE, cluster=True)
+        self.loki = LokiServer(folder, settings=files.loki(rendered), port=self._ports["loki"])
+        self._close.callback(self.loki.close)
+        self.loki.write_rules(self.render("loki", *self._job_words()))
+
+    def _start_kube(self, folder: Path) -> None:
+        self.kube = ApiServer(folder, self._policy, " ".join(self._webhook), people=PEOPLE, cluster=True)
         self._close.callback(self.kube.stop)
         kube = self.kube
         for namespace in ("vault", "lab", "vedette"):
             assert kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})[0] == 201
-        subjects = [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": name} for name in PEOPLE]
-        subjects.append(
-            {"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:serviceaccounts:lab"}
-        )
+        subjects = [{"kind": "User", "apiGroup": RBAC, "name": name} for name in PEOPLE]
+        subjects.append({"kind": "Group", "apiGroup": RBAC, "name": "system:serviceaccounts:lab"})
         bind(kube, ADMIN, "cluster-admin", subjects)
-        apply(kube, kube_rights())
+        kubeadm = files.kubeadm(self._places.flags)
+        assert kube.call("POST", "/api/v1/namespaces/kube-system/configmaps", kubeadm)[0] == 201
+        for one in yaml.safe_load_all(self.render("rights", "kube")):
+            assert kube.call("POST", _path(one), one)[0] == 201
         (self.folder / "kube.token").write_text(kube.account("vedette", "vedette"))
         kube.pod("vault", "vault-0")
         self._places = replace(self._places, kube=kube.address, kube_token=self.folder / "kube.token", kube_ca=kube.ca)
 
     def _start_promtail(self) -> None:
-        folder = self._own("promtail")
-        self.promtail = Promtail(folder, self.promtail_settings(), self._promtail_port)
+        self.promtail = Promtail(self._own("promtail"), self.promtail_settings(), self._ports["promtail"])
         self._close.callback(self.promtail.stop)
         self.promtail.start()
 
     def promtail_settings(self, **jobs: str) -> str:
         """promtail's configuration, with another job label for a log where given (kube="renamed")."""
-        return files.promtail(
-            self.folder / "promtail", self._promtail_port, self.loki.url, self.logs, {**self.jobs, **jobs}
+        rendered = self.render(
+            *("promtail", "--url", self.loki.url, "--positions", self.folder / "promtail" / "positions.yaml"),
+            *("--listen", f"{INSIDE}:{self._ports['promtail']}"),
+            *(word for log, path in self.logs.items() for word in (f"--{log}", path)),
+            *self._job_words(**jobs),
         )
+        return files.promtail(rendered)
 
     def _looks(self) -> bool:
-        """The API server's log has a look of vedette's account."""
-        return b"system:serviceaccount:vedette:vedette" in self.logs["kube"].read_bytes()
+        """The API server has answered vedette's account, by the name of which nobody else lists bindings."""
+        needle = b'"username":"system:serviceaccount:vedette:vedette"'
+        return needle in self.logs["kube"].read_bytes() and self.watch.status("/readyz")[0] == 200
+
+
+def together(*starts: Callable[[], None]) -> None:
+    """Run all at the same time; when all have ended, raises what the first of them raised."""
+    with ThreadPoolExecutor(len(starts)) as pool:
+        for one in [pool.submit(start) for start in starts]:
+            one.result()
 
 
 def bind(kube: ApiServer, name: str, role: str, subjects: list[dict[str, str]]) -> None:
     """A ClusterRoleBinding."""
-    group = "rbac.authorization.k8s.io"
     body = {
         "metadata": {"name": name},
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
         "subjects": subjects,
     }
-    status, answer = kube.call("POST", f"/apis/{group}/v1/clusterrolebindings", body)
+    status, answer = kube.call("POST", f"/apis/{RBAC}/v1/clusterrolebindings", body)
     assert status == 201, answer
-
-
-def apply(kube: ApiServer, manifest: str) -> None:
-    """Make the objects of a manifest."""
-    for one in yaml.safe_load_all(manifest):
-        status, answer = kube.call("POST", _path(one), one)
-        assert status in (201, 409), answer
 
 
 def _path(one: dict[str, Any]) -> str:

@@ -74,6 +74,13 @@ class LokiServer:
         """kill -9."""
         self.process.kill()
 
+    def restart(self, settings: str = "") -> None:
+        """Kill and start, under another configuration where one is given."""
+        self.kill()
+        if settings:
+            self.write(settings)
+        self.start()
+
     def close(self) -> None:
         """Stop it for good."""
         self.process.kill()

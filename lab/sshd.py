@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -59,15 +60,16 @@ class SshServer:
             raise
 
     def start(self, *, level: str = "INFO", tag: str = "sshd") -> None:
-        """Start both, and wait until sshd listens and rsyslogd has written that it does."""
+        """Start both, and wait until sshd listens and, where it says so, rsyslogd has written that it does."""
         (self.folder / "sshd_config").write_text(_SSHD.format(port=self.port, folder=self.folder, level=level))
         self.process.start()
         pid = self.process.pid
         (self.folder / "rsyslog.conf").write_text(_RSYSLOG.format(folder=self.folder, tag=tag, pid=pid))
         self.syslog.start()
+        until(self._listens, "sshd listens", 20.0, (self.process, self.syslog))
         if level == "INFO":
             said = f"[{pid}]: Server listening on 127.0.0.1 port {self.port}"
-            until(lambda: said in self.log.read_text(), "sshd listens", 20.0, (self.process, self.syslog))
+            until(lambda: said in self.log.read_text(), "rsyslogd has it", 20.0, (self.process, self.syslog))
 
     def login(self, source: str = INSIDE) -> None:
         """One login with the user's key from an address; what it runs there does not matter."""
@@ -82,6 +84,10 @@ class SshServer:
         )
         # 255 is ssh's own, all others are the remote command's.
         assert done.returncode != 255, done.stderr + self.process.said()
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((INSIDE, self.port)) == 0
 
     def restart(self, *, level: str = "INFO", tag: str = "sshd") -> None:
         """Stop and start, with another LogLevel or under another name in the log."""

@@ -1,0 +1,148 @@
+"""A real act for each rule, followed from hop to hop: by the embedded engine, and by Loki where it can carry the rule."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from lab.acts import ACTS, Act
+from lab.hops import Hops, by_loki, by_vedette, carried, table, to_slack
+from lab.lab import Lab
+from lab.process import until
+
+from tests.test_names import THE_PACK
+
+LATEST = 5.0
+"""Seconds from an act to Slack, at most."""
+ERASED = 180.0
+"""Seconds: the end of a write is missed after two minutes, when later events have come."""
+ON_LOKI = [name for name in ACTS if not name.startswith(("K6", "K10", "V3"))]
+AGAIN = [name for name in ACTS if name not in ("K6 by the file", "K9", "K10", "V3")]
+"""Acts that open an alert each time."""
+ROUNDS = 7
+
+
+class Done:
+    """What was done so far, and how far it got."""
+
+    def __init__(self, lab: Lab, pool: ThreadPoolExecutor) -> None:
+        self.lab = lab
+        self.acts: dict[str, Act] = {}
+        self.hops: dict[str, Hops] = {}
+        self.loki: dict[str, Future[Hops]] = {}
+        self._pool = pool
+
+    def act(self, name: str) -> Act:
+        """Do it, once; Loki is watched from then on, for what it tells is over after a while."""
+        if name not in self.acts:
+            self.acts[name] = act = ACTS[name](self.lab)
+            if carried(self.lab, act):
+                self.loki[name] = self._pool.submit(by_loki, self.lab, act)
+        return self.acts[name]
+
+
+@pytest.fixture(scope="module")
+def done(lab: Lab) -> Iterator[Done]:
+    """One for all tests here."""
+    with ThreadPoolExecutor(len(ACTS)) as pool:
+        yield Done(lab, pool)
+
+
+def test_a_healthy_lab_is_silent(lab: Lab) -> None:
+    """What servers, controllers and vedette itself do at their start is no alert, and no finding either."""
+    lab.kube.account("lab", "ordinary")
+    until(lambda: b'"name":"ordinary"' in lab.logs["kube"].read_bytes(), "the log has it")
+    read = lab.watch.total("vedette_records_total")
+    until(lambda: lab.watch.total("vedette_records_total") > read, "vedette reads")
+    assert lab.watch.alerts() == []
+    assert lab.told() == {}
+
+
+def test_every_rule_has_an_act() -> None:
+    """None is left out."""
+    assert {name.split()[0] for name in ACTS} == THE_PACK
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_an_act_is_told_in_slack(done: Done, name: str) -> None:
+    """From the server's log through the embedded engine and Alertmanager to Slack, within five seconds."""
+    act = done.act(name)
+    hops = done.hops[name] = by_vedette(done.lab, act)
+    # The last two clocks are the far ends': the message may come in before vedette notes that Alertmanager took it.
+    assert hops.alert <= hops.alertmanager <= LATEST, hops
+    assert hops.alert <= hops.slack <= LATEST, hops
+
+
+@pytest.mark.parametrize("name", ON_LOKI)
+def test_an_act_is_told_by_loki(done: Done, name: str) -> None:
+    """From the server's log through promtail, Loki, its ruler and Alertmanager to Slack."""
+    done.act(name)
+    assert name in done.loki, f"Loki's ruler has no rule for {name}: {done.lab.loki.groups()}"
+    hops = done.loki[name].result()
+    assert hops.line is not None
+    assert hops.line <= hops.alert <= hops.alertmanager, hops
+
+
+def test_nothing_else_is_told(done: Done) -> None:
+    """Every alert is of an act, and none of an identity of the cluster's or of vedette itself."""
+    marks = [act.mark for act in done.acts.values()]
+    others = {
+        # V1's first child, V3's own request, and what the observers see of K7 and K8 afterwards.
+        ("V1", "root"),
+        ("V3", "root"),
+    }
+    strange = [
+        (alert["rule"], alert["actor"], alert["object"])
+        for alert in done.lab.watch.alerts()
+        if (alert["rule"], alert["actor"]) not in others
+        and not any(mark in f"{alert['actor']} {alert['address']} {alert['object']}" for mark in marks)
+    ]
+    assert strange == []
+
+
+def test_the_times(done: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    """From act to Slack by the embedded engine: p99 of a hundred acts is at most five seconds, four at a time.
+
+    Each alert is a group of its own here: of a group that was told already Alertmanager tells after group_interval.
+    """
+    lab = done.lab
+    config = lab.alertmanager.config_file.read_text("utf-8")
+    single = config.replace("group_by: [alertname, severity, cluster]", "group_by: ['...']")
+    assert single != config
+    lab.alertmanager.restart(single)
+
+    def once(name: str) -> tuple[str, float]:
+        return name, to_slack(lab, ACTS[name](lab))
+
+    with ThreadPoolExecutor(4) as pool:
+        times = sorted(pool.map(once, AGAIN * ROUNDS), key=lambda one: one[1])
+    lab.alertmanager.restart(config)
+    seconds = [one for _, one in times]
+    assert len(seconds) >= 100
+    p50, p99 = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.99)]
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nby the embedded engine, seconds after the act\n{table(done.hops.values())}\n"
+            f"by Loki\n{table(one.result() for one in done.loki.values())}\n"
+            f"{len(seconds)} acts to Slack: p50 {p50:.2f} s, p99 {p99:.2f} s, slowest {times[-1]}\n"
+        )
+    assert p99 <= LATEST
+
+
+def test_an_erased_write_is_told(done: Done) -> None:
+    """Of K10's act nothing but RequestReceived is in the log; two minutes later that is an alert as well."""
+    act = done.act("K10")
+    lines = [line for line in done.lab.logs["kube"].read_text("utf-8").splitlines() if act.needle in line]
+    assert {'"stage":"RequestReceived"' in line for line in lines if '"verb":"patch"' in line} == {True}
+
+    def erased() -> bool:
+        # Something has to come after the deadline, or nobody knows that the end did not.
+        done.lab.kube.call("GET", "/version")
+        return any("K10.erased" in alert["detections"] for alert in done.lab.watch.alerts())
+
+    until(erased, "K10.erased", act.began + ERASED - time.time(), every=2.0)
+    (alert,) = [one for one in done.lab.watch.alerts() if "K10.erased" in one["detections"]]
+    assert act.needle.removeprefix("rolebindings/") in str(alert)
