@@ -55,6 +55,10 @@ def test_into_a_folder_with_files_of_others(tmp_path: Path) -> None:
     done = vedette(*arguments, "--unchecked")
     assert done.returncode == 0
     assert b"unchanged, 1 group; 1 other file; their queries were not checked" in done.stdout
+    (tmp_path / "theirs.yml").write_bytes((tmp_path / "vedette.yaml").read_bytes())
+    done = vedette(*arguments, "--unchecked")
+    assert b"theirs.yml: warning: it has groups of the same names" in done.stderr
+    assert done.returncode == 0
     (tmp_path / "theirs.yml").write_text("groups: [{nome: g}]\n")
     done = vedette(*arguments, "--unchecked")
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""`vedette render`: the files that other programs need, printed; nothing is written or sent."""
+"""`vedette render`: the files that other programs need, printed; nothing is written but by --into, nor sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXAMPLES = """\
 examples:
   vedette render rights kube | kubectl apply -f -              what the observer of an API server needs
   vedette render rights vault | vault policy write vedette -   what the observer of a Vault needs
-  vedette render loki > rules/fake/vedette.yaml                the rules as groups of Loki's ruler
+  vedette render loki --into rules/fake                        the rules as groups, where Loki's ruler reads them
   vedette render loki K3 -o queries --explain                  one rule's LogQL, stage by stage
   vedette render loki --check rules/fake/vedette.yaml          whether that file is still what the settings say
   vedette render alertmanager --webhook-url-file /etc/alertmanager/slack-url > alertmanager.yml

@@ -40,6 +40,12 @@ def write_into(folder: Path, text: str, *, loki: str, unchecked: bool, settings:
     ours = read_rule_file(str(target), text.encode())
     files = [*others, ours]
     _raise([problem for file in files for problem in file.problems])
+    for file in others:
+        if twice := sorted(set(file.groups) & set(ours.groups)):
+            text = f"it has groups of the same names, and each alert will be told twice: {', '.join(twice)}"
+            print(
+                Problem(file.name, 0, 0, "", text, "remove it, if vedette wrote it once", error=False), file=sys.stderr
+            )
     how = _judged(files, loki=loki, unchecked=unchecked or not others, settings=settings)
     try:
         if not same:
@@ -47,7 +53,7 @@ def write_into(folder: Path, text: str, *, loki: str, unchecked: bool, settings:
     except OSError as error:
         raise app.Wrong([f"{target}: cannot be written: {error.strerror}; nothing was changed"]) from error
     became = "unchanged" if same else "written"
-    counted = f"{_number(ours.groups, 'group')}; {_number(len(others), 'other file')}"
+    counted = f"{_number(len(ours.groups), 'group')}; {_number(len(others), 'other file')}"
     print(f"{terminal(str(target))}: {became}, {counted}; {how}")
     return 0
 

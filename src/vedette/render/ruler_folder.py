@@ -60,7 +60,8 @@ class RuleFile:
     problems: list[Problem] = field(default_factory=list)
     """Why Loki would not load it; warnings too."""
     queries: list[Asked] = field(default_factory=list)
-    groups: int = 0
+    groups: list[str] = field(default_factory=list)
+    """By name, in order."""
 
 
 def read_folder(folder: Path, *, besides: str) -> list[RuleFile]:
@@ -142,8 +143,8 @@ def _read(document: Document, file: RuleFile) -> None:
     file.problems += _unknown(document, (), whole, ("groups",))
     names: dict[str, int] = {}
     for path, group in _items(document, ("groups",), whole.get("groups"), "groups", file.problems):
-        file.groups += 1
         name = _text(document, (*path, "name"), group.get("name"), file.problems)
+        file.groups.append(name)
         if not name:
             file.problems.append(document.problem(path, "a group without a name", "name: …", value=True))
         elif name in names:
