@@ -146,6 +146,7 @@ def _record(result: RuleResult) -> dict[str, Any]:
                         "state": one.state.value,
                         "why": one.why,
                         "mend": one.mend,
+                        "fires": one.fires,
                         "witness": one.witness,
                     }
                     for one in link.variants

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,11 +92,18 @@ def _in_config_map(document: Document, file: str) -> list[Document]:
     found: list[Document] = []
     for key, text in _data(document).items():
         if isinstance(text, str) and _MARK in text and "Policy" in text:
-            # With as many empty lines in front as stand before it in the file, its lines have the file's numbers.
-            line, _ = document.at(("data", key), value=True)
-            inner = [one for one in read_documents("\n" * line + text, file) if one.value is not None]
+            inner = [one for one in read_documents(_in_place(document, key, text), file) if one.value is not None]
             found += inner[:1]
     return found
+
+
+def _in_place(document: Document, key: str, text: str) -> str:
+    """A text of a ConfigMap with as many lines and spaces in front as in the file: its places are the file's."""
+    line, column = document.at(("data", key), value=True)
+    if document.text(line)[column - 1 : column] == "|" and "\n---" not in f"\n{text}":
+        first = next((one for one in document.lines[line:] if one.strip()), "")
+        text = textwrap.indent(text, " " * (len(first) - len(first.lstrip(" "))))
+    return "\n" * line + text
 
 
 class _Reader:
@@ -259,7 +267,7 @@ class _Reader:
             return value
         shown = str(value).lower() if isinstance(value, bool) else str(value)[:40]
         if isinstance(value, dict | list):
-            self._wrong(path, "a text is wanted here, not a collection", value=True)
+            self._wrong(path, "a text is wanted here, not a collection", "one text an item", value=True)
         else:
             self._wrong(path, f"{shown} is no text to the API server (YAML 1.1)", f'quote it: "{shown}"', value=True)
         return None

@@ -1,0 +1,113 @@
+"""`vedette prove --policy`: the matrix, JSON, exit codes, and what cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_scan import vedette
+from tests.proof.asking import HEALTHY
+from tests.scans import SETTINGS
+
+READS_DROPPED = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+  - level: None
+    verbs: [get, list, watch]
+  - level: Metadata
+"""
+
+
+@pytest.fixture
+def healthy(tmp_path: Path) -> Path:
+    """A policy under which all can fire."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(HEALTHY)
+    return file
+
+
+def test_all_is_well_under_a_healthy_policy(healthy: Path) -> None:
+    """Exit 0; what a policy says nothing of is named, and is in no line of the table."""
+    done = vedette("prove", "--policy", healthy, "--config", SETTINGS)
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].split() == ["rule", "severity", "state", "emitted"]
+    assert [line.split()[0] for line in lines[1:]] == ["K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9"]
+    assert all(line.split()[2:] == ["READY", "ok"] for line in lines[1:])
+    assert b"not judged: V1, V4, V5, V6, V7: not from the Kubernetes audit log" in done.stderr
+    assert b"judged here: emitted; no other link was asked for" in done.stderr
+
+
+def test_a_blind_rule_is_shown_with_what_breaks_it_and_its_mend(tmp_path: Path) -> None:
+    """Line of the policy, variants, an act, and the lines to put in; nothing wider than a hundred columns."""
+    file = tmp_path / "p.yaml"
+    file.write_text(READS_DROPPED)
+    done = vedette("prove", "K3", "--policy", "p.yaml", "--config", SETTINGS, cwd=tmp_path)
+    assert done.returncode == 1
+    text = done.stdout.decode()
+    assert "K3    critical  BLIND in part   part\n" in text
+    assert "emitted: 43 of 48 variants: p.yaml:4 drops it (level None)" in text
+    assert "as: get secrets/db-credentials in vault by eve@example.org" in text
+    assert "mend: p.yaml:4: before this rule put\n          - level: Metadata\n" in text
+    assert "list_everywhere" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_json_has_every_rule_link_and_variant(tmp_path: Path) -> None:
+    """What programs read; rules of other logs are UNKNOWN there."""
+    file = tmp_path / "p.yaml"
+    file.write_text(READS_DROPPED)
+    done = vedette("prove", "--policy", file, "-o", "json", "--config", SETTINGS)
+    held = {one["rule"]: one for one in json.loads(done.stdout)}
+    assert held["V1"]["state"] == "UNKNOWN"
+    assert held["K3"]["state"] == "BLIND"
+    (link,) = held["K3"]["links"]
+    assert (link["link"], link["state"], link["in_part"]) == ("emitted", "BLIND", True)
+    assert "p.yaml:4 drops it" in link["why"]
+    assert link["mend"].splitlines()[1] == "  - level: Metadata"
+    assert {"variant", "state", "why", "mend", "fires", "witness"} == set(link["variants"][0])
+    assert len(link["variants"]) == 48
+
+
+def test_only_what_is_loud_enough_fails(tmp_path: Path) -> None:
+    """K7 is a warning: a policy that blinds it alone passes where only critical ones count."""
+    file = tmp_path / "p.yaml"
+    bindings = "resources: [clusterroles, roles, clusterrolebindings, rolebindings]"
+    assert bindings in HEALTHY
+    file.write_text(HEALTHY.replace(bindings, "resources: [clusterrolebindings, rolebindings]"))
+    arguments = ("prove", "--policy", file, "--config", SETTINGS)
+    assert vedette(*arguments).returncode == 1
+    assert vedette(*arguments, "--severity", "critical").returncode == 0
+
+
+def test_a_rule_asked_for_by_name_must_be_judged(healthy: Path) -> None:
+    """What a policy says nothing of is no pass for whoever asks for just that."""
+    done = vedette("prove", "V1", "--policy", healthy, "--config", SETTINGS)
+    assert done.returncode == 1
+    assert b"UNKNOWN" in done.stdout
+
+
+@pytest.mark.parametrize("text", ["", HEALTHY[:200], "rules: [", "\x1b]0;pwned\x07: 1", HEALTHY + "kind: Policy\n"])
+def test_a_policy_that_cannot_be_read_leaves_everything_unknown(text: str) -> None:
+    """Empty, half-written, hostile: exit 2, the place and the mend, no rule READY, no traceback, no escape let out."""
+    done = vedette("prove", "--policy", "-", "--config", SETTINGS, data=text.encode())
+    assert done.returncode == 2
+    assert b"standard input" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"\x1b" not in done.stderr + done.stdout
+    states = {line.split()[2] for line in done.stdout.decode().splitlines()[1:] if line.startswith("K")}
+    assert states == {"UNKNOWN"}
+    assert b"the audit policy is not read" in done.stdout
+
+
+def test_a_file_that_is_not_there_and_nothing_given(tmp_path: Path) -> None:
+    """Said in a line, exit 2."""
+    done = vedette("prove", "--policy", tmp_path / "none.yaml", "--config", SETTINGS)
+    assert done.returncode == 2
+    assert b"none.yaml: error: cannot be read: No such file" in done.stderr
+    done = vedette("prove", "--config", SETTINGS)
+    assert done.returncode == 2
+    assert b"give --policy FILE" in done.stderr
