@@ -103,11 +103,20 @@ def test_a_policy_that_cannot_be_read_leaves_everything_unknown(text: str) -> No
     assert b"the audit policy is not read" in done.stdout
 
 
-def test_a_file_that_is_not_there_and_nothing_given(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """Said in a line, exit 2."""
     done = vedette("prove", "--policy", tmp_path / "none.yaml", "--config", SETTINGS)
     assert done.returncode == 2
     assert b"none.yaml: error: cannot be read: No such file" in done.stderr
-    done = vedette("prove", "--config", SETTINGS)
-    assert done.returncode == 2
-    assert b"give --policy FILE" in done.stderr
+
+
+def test_a_site_without_a_store_or_a_sink_is_not_ready(tmp_path: Path) -> None:
+    """Nothing given: this site is judged; what it has not is said once for all rules, and where it is to be named."""
+    done = vedette("prove", "--config", SETTINGS, "--state", tmp_path)
+    assert done.returncode == 1
+    text = done.stdout.decode()
+    assert text.splitlines()[0].split() == ["rule", "severity", "state", "shipped", "matched", "allowed", "delivered"]
+    words = " ".join(text.split())
+    assert words.count("shipped: every rule: ") == words.count("no store here") == 1
+    assert words.count("no route of the settings tells anybody of critical alerts") == 1
+    assert max(map(len, text.splitlines())) <= 100

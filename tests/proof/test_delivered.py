@@ -16,7 +16,8 @@ from vedette import app
 from vedette.clients.alertmanager import Alertmanager, Matcher
 from vedette.clients.slack import IncomingWebhook, Slack
 from vedette.proof.deliveries import ByAlertmanager, ByRecord, BySlackApp, BySlackWebhook, Delivery, Told, recorded
-from vedette.proof.links.delivered import Delivered, Way
+from vedette.proof.links.base import Delivering, Way
+from vedette.proof.links.delivered import Delivered
 from vedette.proof.verdict import LinkResult, State
 from vedette.rule import Rule
 
@@ -46,7 +47,8 @@ def rules() -> dict[str, Rule]:
 
 def checked(name: str, deliveries: Mapping[str, Delivery], *ways: Way) -> LinkResult:
     """The link of one rule; without ways all sinks are told of all."""
-    return Delivered(ways or (Way(frozenset(), tuple(deliveries)),), deliveries, "homelab").check(rules()[name])
+    everybody = (Way(frozenset(), tuple(deliveries)),)
+    return Delivered(Delivering(ways or everybody, deliveries, "homelab")).check(rules()[name])
 
 
 @pytest.fixture(scope="module")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vedette.proof.apiserver import ApiServer
     from vedette.proof.audit_policy import AuditPolicy
     from vedette.proof.links.base import Unread
     from vedette.proof.verdict import RuleResult
 
 EXAMPLES = """\
 examples:
+  vedette prove                                   every link of every rule here: what came, what is told, and to whom
   vedette prove --policy audit-policy.yaml        which rules can fire under an audit policy, and what breaks the others
   vedette prove K3 K4 --policy -                  two rules, every variant by name; the policy from standard input
-  vedette prove --policy policy.yaml --severity critical    exit 1 only for what is critical
+  vedette prove --here --policy policy.yaml --severity critical    both; exit 1 only for what is critical
 """
 SEVERITIES = ("info", "warning", "critical")
 _WIDTH = 100
@@ -29,6 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="FILE", help="the Kubernetes audit policy, or a ConfigMap with it; - is stdin"
     )
+    parser.add_argument(
+        "--apiserver-flags", metavar="FILE", help="the API server's static manifest, or its command line"
+    )
+    parser.add_argument("--kube-version", metavar="VERSION", help="of the API server, 1.34 for instance")
+    parser.add_argument(
+        "--here", action="store_true", help="with --policy: judge this site too, and not the policy alone"
+    )
+    parser.add_argument("--state", default="", metavar="FOLDER", help="the folder of the store, as of `vedette watch`")
     parser.add_argument(
         "--severity", choices=SEVERITIES, default="info", help="exit 1 only for a rule at least this loud"
     )
@@ -48,54 +57,70 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from vedette import app
-    from vedette.cases import pack_settings
-    from vedette.proof.links.base import Given, Unread
-    from vedette.proof.naming import Naming
+    import time
+
+    from vedette import app, proving
+    from vedette.proof.links.base import Unread
     from vedette.proof.prove import prove
 
-    if args.policy is None:
-        raise app.Wrong(["nothing to prove from; give --policy FILE, the audit policy of the API server"])
     settings = app.load_settings(args.config)
     rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
-    policy = _policy(args.policy)
-    naming = Naming(pack_settings().site_texts(), settings.site_texts())
-    results = list(prove(rules, Given(app.rules_under(args.rules), policy, naming)))
-    _say(results, policy, named=bool(args.names))
+    policy = _policy(args.policy) if args.policy else None
+    said = proving.Said(policy, _apiserver(args), tuple(args.rules))
+    if (policy is not None or said.apiserver.flags is not None) and not args.here:
+        given = proving.offline(settings, said)
+    else:
+        from vedette.wiring import state_folder
+
+        folder = state_folder(settings, args.state)
+        given = proving.here(settings, rules, folder, time.time_ns(), said)
+    results = list(prove(rules, given))
+    _say(results, given.policy, named=bool(args.names))
     shown = results if args.names or args.output == "json" else [one for one in results if one.concerned]
     _print(shown, args.output, whole=bool(args.names))
-    if isinstance(policy, Unread):
+    if isinstance(given.policy, Unread):
         return 2
     return int(any(_fails(one, args.severity, named=bool(args.names)) for one in results))
 
 
-def _policy(name: str) -> AuditPolicy | Unread:
-    from vedette.problem import Problem
-    from vedette.proof.links.base import Unread
-    from vedette.proof.policy_reading import PolicyError, read_policy
+def _apiserver(args: argparse.Namespace) -> ApiServer:
+    """What was said of the API server. Raises app.Wrong."""
+    from vedette import app
+    from vedette.proof.apiserver import ApiServer, read_flags, read_version
     from vedette.yaml_text import MAX_BYTES
 
-    shown = "standard input" if name == "-" else name
+    version = read_version(args.kube_version) if args.kube_version else None
+    if args.kube_version and version is None:
+        raise app.Wrong([f"--kube-version {args.kube_version}: write it as 1.34 or v1.34.4"])
+    if not args.apiserver_flags:
+        return ApiServer(version=version)
     try:
-        if name == "-":
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(name).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        return read_policy(data, shown)
-    except PolicyError as error:
-        return Unread(error.problems)
+        with open(args.apiserver_flags, "rb") as file:  # noqa: PTH123 - the name as it was given, in messages too
+            found = read_flags(file.read(MAX_BYTES + 1), args.apiserver_flags)
     except OSError as error:
-        return Unread((Problem(shown, 0, 0, "", f"cannot be read: {error.strerror}"),))
+        raise app.Wrong([f"{args.apiserver_flags}: {error.strerror}"]) from error
+    if isinstance(found, tuple):
+        raise app.Wrong(found)
+    return ApiServer(found, version, args.apiserver_flags)
 
 
-def _say(results: Sequence[RuleResult], policy: AuditPolicy | Unread, *, named: bool) -> None:
+def _policy(name: str) -> AuditPolicy | Unread:
+    from vedette import proving
+    from vedette.yaml_text import MAX_BYTES
+
+    if name == "-":
+        return proving.policy_from("standard input", sys.stdin.buffer.read(MAX_BYTES + 1))
+    return proving.policy_from(name)
+
+
+def _say(results: Sequence[RuleResult], policy: AuditPolicy | Unread | None, *, named: bool) -> None:
     """What a person should know besides the matrix, on standard error."""
     from vedette.escape import terminal
     from vedette.proof.links.base import Unread
 
-    for problem in policy.problems if isinstance(policy, Unread) else policy.warnings:
-        print(problem, file=sys.stderr)
+    if policy is not None:
+        for problem in policy.problems if isinstance(policy, Unread) else policy.warnings:
+            print(problem, file=sys.stderr)
     asked = list(dict.fromkeys(link.link for one in results for link in one.links))
     print(f"vedette: judged here: {', '.join(asked)}; no other link was asked for", file=sys.stderr)
     reasons: dict[str, list[str]] = {}

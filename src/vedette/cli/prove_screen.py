@@ -11,10 +11,11 @@ from vedette.proof.verdict import LinkResult, RuleResult, State, Variant
 _NAMED = 4
 """Variants that are named where more have the same fault and the rule was not asked for by name."""
 _NAME, _SEVERITY, _STATE = 6, 10, 16
+_WELL = (State.READY, State.PROVEN)
 
 
 def matrix(results: Sequence[RuleResult], width: int, *, whole: bool) -> Iterator[str]:
-    """The lines of the table; `whole`: every variant is named."""
+    """The lines of the table; `whole`: every variant is named. What is true of several rules is said once, below."""
     links = list(dict.fromkeys(link.link for result in results for link in result.links))
     yield f"{'rule':<{_NAME}}{'severity':<{_SEVERITY}}{'state':<{_STATE}}{'  '.join(links)}".rstrip()
     for result in results:
@@ -23,7 +24,25 @@ def matrix(results: Sequence[RuleResult], width: int, *, whole: bool) -> Iterato
         name = f"{terminal(result.rule.name):<{_NAME - 1}} "
         yield f"{name}{result.rule.severity!s:<{_SEVERITY}}{_state(result):<{_STATE}}{cells}".rstrip()
         for link in result.links:
-            yield from _beneath(link, width, whole=whole)
+            if link.variants and link.state not in _WELL:
+                yield from _broken(link, width, whole=whole)
+    yield from _below(results, width, whole=whole)
+
+
+def _below(results: Sequence[RuleResult], width: int, *, whole: bool) -> Iterator[str]:
+    """Each reason that is no variant's, with the rules that it is true of."""
+    said: dict[tuple[str, str, str], list[str]] = {}
+    for result in results:
+        for link in result.links:
+            well = link.state in _WELL
+            if link.why and (whole or link.mend if well else not link.variants and link.concerns):
+                said.setdefault((link.link, link.why, link.mend), []).append(result.rule.name)
+    if said:
+        yield ""
+    for (name, why, mend), rules in said.items():
+        whose = "every rule" if len(rules) == len(results) > 1 else ", ".join(map(terminal, rules))
+        yield from _wrapped(f"{name}: {whose}: {terminal(why)}", 0, width)
+        yield from _mend(mend, width)
 
 
 def _state(result: RuleResult) -> str:
@@ -39,14 +58,8 @@ def _cell(link: LinkResult | None) -> str:
     return {State.READY: "ok", State.PROVEN: "ok", State.UNKNOWN: "?"}[link.state]
 
 
-def _beneath(link: LinkResult, width: int, *, whole: bool) -> Iterator[str]:
-    if link.state in (State.READY, State.PROVEN):
-        return
+def _broken(link: LinkResult, width: int, *, whole: bool) -> Iterator[str]:
     wrong = [one for one in link.variants if one.state is link.state]
-    if not wrong:
-        yield from _wrapped(f"{link.link}: {terminal(link.why)}", 6, width)
-        yield from _mend(link.mend, width)
-        return
     groups: dict[tuple[str, str], list[Variant]] = {}
     for one in wrong:
         groups.setdefault((one.why, one.mend), []).append(one)

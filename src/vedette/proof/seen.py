@@ -38,6 +38,8 @@ class Heard:
     """Format -> events ever."""
     troubles: tuple[tuple[str, str, str], ...] = ()
     """Findings about it that are open: kind, sentence, mend."""
+    kept: bool = True
+    """False: its records are kept nowhere, so that their fields cannot be looked at."""
 
 
 @dataclass(slots=True)

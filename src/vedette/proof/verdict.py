@@ -101,6 +101,8 @@ def _mends(variants: Iterable[Variant]) -> str:
 def of_links(rule: Rule, links: Sequence[LinkResult]) -> RuleResult:
     """The rule's state from its links': BLIND, then UNKNOWN, then READY; PROVEN where it was drilled as well."""
     undrilled = [one for one in links if one.link != DRILLED]
+    # What says nothing of the rule does not count against it where another link speaks of it.
+    undrilled = [one for one in undrilled if one.concerns] or undrilled
     state = worst(one.state for one in undrilled)
     drilled = next((one for one in links if one.link == DRILLED), None)
     if drilled is not None and drilled.state is State.BLIND:

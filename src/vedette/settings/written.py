@@ -118,6 +118,9 @@ class KubeAudit:
     audit_flags: Annotated[
         Texts, Says("The `--audit-...` arguments that kube-apiserver is meant to run with (K6).")
     ] = ()
+    audit_policy: Annotated[
+        str, Says("The audit policy in force, for `vedette prove`: a file, or a ConfigMap that holds it.")
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)

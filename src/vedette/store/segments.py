@@ -280,17 +280,48 @@ def frames(path: Path, start: int, end: int | None = None) -> Iterator[tuple[byt
         return
 
 
+def tail(folder: Path, limit: int) -> Iterator[bytes]:
+    """The plain bytes of the last whole frames in a folder, oldest first, some `limit` bytes of the files at most.
+
+    Nothing is opened for writing: the folder may be a running daemon's. What is being written may lack its end. Raises
+    OSError.
+    """
+    chosen: list[tuple[Path, int]] = []
+    left = limit
+    for name in reversed(names(folder) if folder.is_dir() else []):
+        path = folder / name
+        ends = _ends(path)
+        begin = next((end for end in [0, *ends] if ends and ends[-1] - end <= left), 0)
+        if ends:
+            chosen.append((path, begin))
+            left -= ends[-1] - begin
+        if left <= 0 or begin:
+            break
+    for path, begin in reversed(chosen):
+        yield from (block for block, _ in frames(path, begin))
+
+
 def _whole(path: Path) -> int:
     """Where the last whole frame ends."""
-    end = 0
-    data = path.read_bytes()
-    view = memoryview(data)
-    while end < len(data):
+    return next(reversed(_ends(path)), 0)
+
+
+def _ends(path: Path) -> list[int]:
+    """Where each whole frame ends."""
+    try:
+        view = memoryview(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    found: list[int] = []
+    while (end := found[-1] if found else 0) < len(view):
         try:
             end += get_frame_size(view[end:])
         except (ZstdError, ValueError):
             break
-    return min(end, len(data))
+        if end > len(view):
+            break
+        found.append(end)
+    return found
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,10 +18,39 @@ if TYPE_CHECKING:
 def _emitted(given: Given) -> Link | None:
     from vedette.proof.links.emitted import Emitted
 
-    return None if given.policy is None else Emitted(given)
+    return None if given.policy is None and given.apiserver.flags is None else Emitted(given)
+
+
+def _shipped(given: Given) -> Link | None:
+    from vedette.proof.links.shipped import Shipped
+
+    return None if given.seen is None else Shipped(given.seen, given.now)
+
+
+def _matched(given: Given) -> Link | None:
+    from vedette.proof.links.matched import Matched
+
+    # The cases say nothing of a site; they are run where a site is looked at, and not for a policy alone.
+    return None if given.seen is None else Matched(given.rules_under)
+
+
+def _allowed(given: Given) -> Link | None:
+    from vedette.proof.links.allowed import Allowed
+
+    return None if given.settings is None else Allowed(given.settings, given.rules_under, given.today)
+
+
+def _delivered(given: Given) -> Link | None:
+    from vedette.proof.links.delivered import Delivered
+
+    return None if given.delivering is None else Delivered(given.delivering)
 
 
 LINKS: Mapping[str, Callable[[Given], Link | None]] = {
     "emitted": _emitted,
+    "shipped": _shipped,
+    "matched": _matched,
+    "allowed": _allowed,
+    "delivered": _delivered,
 }
 """Link -> what makes it, or None where nothing was given for it; in the order of the way from act to person."""

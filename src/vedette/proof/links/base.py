@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import date
+from typing import TYPE_CHECKING, Protocol
 
 from vedette.cases import RulesUnder
 from vedette.problem import Problem
+from vedette.proof.apiserver import ApiServer
 from vedette.proof.audit_policy import AuditPolicy
 from vedette.proof.naming import Naming
 from vedette.proof.verdict import LinkResult
 from vedette.rule import Rule
+
+if TYPE_CHECKING:
+    # What asks far ends takes long to import, and an audit policy alone needs none of it.
+    from vedette.proof.deliveries import Delivery
+    from vedette.proof.seen import Seen
+    from vedette.settings.effective import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,28 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivering:
+    """Who is told of what, and what is at the ends."""
+
+    ways: tuple[Way, ...]
+    deliveries: Mapping[str, Delivery]
+    """By the sink's name."""
+    cluster: str = ""
+    """The label of every alert, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One route of the settings: the first whose severities hold that of the alert counts."""
+
+    severities: frozenset[str]
+    """Empty: any."""
+    to: tuple[str, ...]
+    """Sinks by name."""
+    fallback: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """What a person gave, or a host told: values, each of which may be missing. A link takes what it needs."""
 
@@ -31,8 +62,18 @@ class Given:
     """Reads the rules with the settings of a case."""
     policy: AuditPolicy | Unread | None = None
     """The Kubernetes audit policy."""
+    apiserver: ApiServer = field(default_factory=ApiServer)
+    """The API server's flags and version."""
     naming: Naming = field(default_factory=lambda: Naming({}, {}))
     """The names of the cases' site and of this one; of none: the cases' own names hold."""
+    settings: Settings | None = None
+    """The site's settings, with the day of which their exceptions hold."""
+    today: date = date.min
+    seen: Seen | None = None
+    """What came from the logs lately, and `now`, nanoseconds since 1970 UTC."""
+    now: int = 0
+    delivering: Delivering | None = None
+    """Who is told, and how that can be asked."""
 
 
 class Link(Protocol):

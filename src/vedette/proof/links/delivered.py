@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from vedette.proof.deliveries import Delivery
+from vedette.proof.links.base import Delivering
 from vedette.proof.verdict import LinkResult, State, Variant, of_variants
 from vedette.rule import Rule
 
 NAME = "delivered"
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One route of the settings: the first whose severities hold that of the alert counts."""
-
-    severities: frozenset[str]
-    """Empty: any."""
-    to: tuple[str, ...]
-    """Sinks by name."""
-    fallback: tuple[str, ...] = ()
 
 
 class Delivered:
@@ -28,11 +16,10 @@ class Delivered:
 
     name = NAME
 
-    def __init__(self, ways: Sequence[Way], deliveries: Mapping[str, Delivery], cluster: str) -> None:
-        """`deliveries`: by the sink's name. `cluster`: the label of every alert, or nothing."""
-        self._ways = ways
-        self._deliveries = deliveries
-        self._cluster = cluster
+    def __init__(self, delivering: Delivering) -> None:
+        self._ways = delivering.ways
+        self._deliveries = delivering.deliveries
+        self._cluster = delivering.cluster
 
     def check(self, rule: Rule) -> LinkResult:
         """BLIND where a sink that the rule's alerts go to would tell nobody; in part, where another would."""

@@ -115,6 +115,12 @@ class Shipped:
         broken = [trouble for one in sources.values() for trouble in self._troubles(one)]
         if broken and len({name for name, one in sources.items() if [*self._troubles(one)]}) == len(sources):
             return State.BLIND, broken[0][1], broken[0][2]
+        if not found.events and not all(one.kept for one in sources.values()):
+            return (
+                State.UNKNOWN,
+                f"{form} events come and are not kept: their fields cannot be looked at",
+                "evidence: on",
+            )
         if not found.events:
             return State.BLIND, f"no {form} event is among {self._seen.where}", _MENDS.get(form, "")
         age = (self._now - found.latest) / _SECOND

@@ -1,0 +1,185 @@
+"""Proving: what `vedette prove` is given of a site, made of its settings, its store and the far ends of its sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from vedette import app
+from vedette.cases import pack_settings
+from vedette.formats import SCHEMAS
+from vedette.problem import Problem
+from vedette.proof.apiserver import ApiServer
+from vedette.proof.audit_policy import AuditPolicy
+from vedette.proof.deliveries import ByAlertmanager, ByRecord, BySlackApp, BySlackWebhook, Delivery, Told, recorded
+from vedette.proof.links.base import Delivering, Given, Unread, Way
+from vedette.proof.naming import Naming
+from vedette.proof.policy_reading import PolicyError, read_policy
+from vedette.proof.seen import Heard, Seen
+from vedette.proof.verdict import State
+from vedette.rule import Rule
+from vedette.scan import Plan, Scanner
+from vedette.settings import Settings
+from vedette.store.alerts import Kept
+from vedette.store.database import StoreError
+from vedette.store.segments import tail
+from vedette.store.visit import Visit
+from vedette.yaml_text import MAX_BYTES
+
+LOOKED_AT = 20_000
+"""Records of evidence that are looked at, of each source."""
+_ROOM = 4 << 20
+"""Bytes of evidence that are read of each source, as stored; audit logs shrink to a tenth."""
+
+
+def policy_from(name: str, data: bytes | None = None) -> AuditPolicy | Unread:
+    """The audit policy in the file `name`, or in `data`, or why it cannot be read."""
+    try:
+        if data is None:
+            with Path(name).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        return read_policy(data, name)
+    except PolicyError as error:
+        return Unread(error.problems)
+    except OSError as error:
+        return Unread((Problem(name, 0, 0, "", f"cannot be read: {error.strerror}"),))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person gave on the command line."""
+
+    policy: AuditPolicy | Unread | None = None
+    apiserver: ApiServer = field(default_factory=ApiServer)
+    rules: tuple[str, ...] = ()
+    """Files and folders of further rules."""
+
+
+def offline(settings: Settings, said: Said) -> Given:
+    """What a repository of cluster configuration can be judged by: the policy and the API server's flags alone."""
+    naming = Naming(pack_settings().site_texts(), settings.site_texts())
+    return Given(app.rules_under(said.rules), said.policy, said.apiserver, naming)
+
+
+def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said: Said) -> Given:
+    """What a running site can be judged by. `folder`: of the store; `now`: nanoseconds since 1970 UTC."""
+    policy = said.policy
+    if policy is None and settings.sources.kube_audit.audit_policy:
+        policy = policy_from(settings.sources.kube_audit.audit_policy)
+    try:
+        visit: Visit | None = Visit(folder)
+        fault = ""
+    except StoreError as error:
+        visit, fault = None, str(error)
+    try:
+        seen = seen_in(visit, rules) if visit else Seen(fault=fault)
+        delivering = Delivering(_ways(settings), deliveries(settings, visit), settings.cluster)
+    finally:
+        if visit:
+            visit.close()
+    return replace(
+        offline(settings, replace(said, policy=policy)),
+        settings=settings,
+        today=datetime.fromtimestamp(now / 1e9, UTC).date(),
+        seen=seen,
+        now=now,
+        delivering=delivering,
+    )
+
+
+def seen_in(visit: Visit, rules: Sequence[Rule]) -> Seen:
+    """What a store has of every source: sums, open findings, and the last records that were kept."""
+    found = Seen(where=f"the last {LOOKED_AT:,} records kept of each source")
+    wanted: dict[str, list[str]] = {}
+    for rule in rules:
+        for one in rule.needs:
+            wanted.setdefault(one.format, []).extend(one.fields)
+    try:
+        findings = visit.alerts.open_findings()
+        for name, sums in visit.progress.counts().items():
+            if name:
+                events = {
+                    key.removeprefix("events."): value for key, value in sums.items() if key.startswith("events.")
+                }
+                blocks = list(_kept(visit.folder, name))
+                found.sources[name] = Heard(events, tuple(_about(name, findings)), kept=bool(blocks))
+                events_in = Scanner(Plan(())).events_in(_last(blocks))
+                found.add(islice(events_in, LOOKED_AT * 2), SCHEMAS, wanted)
+    except (StoreError, OSError) as error:
+        return Seen(fault=str(error))
+    return found
+
+
+def _kept(folder: Path, name: str) -> Iterator[bytes]:
+    """The last blocks of lines of a source: of its evidence, or its spool."""
+    for shelf in ("evidence", "spool"):
+        yield from tail(folder / shelf / name, _ROOM)
+
+
+def _last(blocks: Sequence[bytes]) -> list[bytes]:
+    """The last LOOKED_AT lines."""
+    found: list[bytes] = []
+    left = LOOKED_AT
+    for block in reversed(blocks):
+        lines = block.splitlines(keepends=True)
+        found.append(b"".join(lines[-left:]))
+        left -= len(lines)
+        if left <= 0:
+            break
+    return found[::-1]
+
+
+def _about(name: str, findings: Sequence[Kept]) -> Iterator[tuple[str, str, str]]:
+    for kept in findings:
+        alert = kept.alert
+        if alert.object == name or alert.object.startswith(f"{name}: "):
+            yield alert.rule, alert.title, alert.why
+
+
+def _ways(settings: Settings) -> tuple[Way, ...]:
+    if settings.routes:
+        return tuple(Way(frozenset(one.severity), one.to, one.fallback) for one in settings.routes)
+    said = settings.sinks
+    names = [one.name for one in said.alertmanager] + [one.name for one in said.slack]
+    names += [one.name for one in said.webhook] + [one.name for one in said.file]
+    return (Way(frozenset(), tuple(names)),)
+
+
+def deliveries(settings: Settings, visit: Visit | None) -> dict[str, Delivery]:
+    """What can be asked of each sink of the settings; nobody is told anything."""
+    from vedette.clients.alertmanager import Alertmanager
+    from vedette.clients.slack import IncomingWebhook, Slack
+
+    found: dict[str, Delivery] = {}
+    for one in settings.sinks.alertmanager:
+        members = {
+            url: Alertmanager(
+                url,
+                token_file=one.token_file,
+                username=one.username,
+                password_file=one.password_file,
+                ca_file=one.ca_file,
+            )
+            for url in one.urls
+        }
+        found[one.name] = ByAlertmanager(one.name, members)
+    for slack in settings.sinks.slack:
+        if slack.token_file:
+            client = Slack(slack.token_file, api_url=slack.api_url, ca_file=slack.ca_file)
+            found[slack.name] = BySlackApp(slack.name, client, slack.channel, _record(visit, slack.name))
+        else:
+            hook = IncomingWebhook(slack.webhook_url_file, ca_file=slack.ca_file)
+            found[slack.name] = BySlackWebhook(slack.name, hook)
+    for name in (*(one.name for one in settings.sinks.webhook), *(one.name for one in settings.sinks.file)):
+        found[name] = ByRecord(name, _record(visit, name))
+    return found
+
+
+def _record(visit: Visit | None, name: str) -> Told:
+    if visit is None:
+        return Told(State.UNKNOWN, "there is no store that would say what it took")
+    state = visit.outbox.state(name)
+    return recorded(state.state, state.reason, state.told)
