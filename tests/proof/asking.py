@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from vedette import app
 from vedette.cases import SETTINGS, RulesUnder
+from vedette.proof.apiserver import ApiServer
 from vedette.proof.links.base import Given
 from vedette.proof.links.emitted import Emitted
 from vedette.proof.naming import Naming
@@ -55,8 +56,10 @@ def rules_under() -> RulesUnder:
     return app.rules_under()
 
 
-def emitted(rule: Rule | str, text: str, naming: Naming | None = None) -> LinkResult:
+def emitted(
+    rule: Rule | str, text: str, naming: Naming | None = None, apiserver: ApiServer | None = None
+) -> LinkResult:
     """The link of one rule under a policy. Raises PolicyError."""
     subject = rules()[rule] if isinstance(rule, str) else rule
-    given = Given(rules_under(), read_policy(text, "policy.yaml"), naming or Naming({}, {}))
+    given = Given(rules_under(), read_policy(text, "policy.yaml"), apiserver or ApiServer(), naming or Naming({}, {}))
     return Emitted(given).check(subject)

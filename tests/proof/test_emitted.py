@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -11,7 +12,11 @@ from tests.proof.asking import HEALTHY, emitted
 from vedette import app
 from vedette import settings as settings_room
 from vedette.cases import SETTINGS
+from vedette.proof.apiserver import ApiServer
+from vedette.proof.links.base import Given
+from vedette.proof.links.emitted import Emitted
 from vedette.proof.naming import Naming
+from vedette.proof.policy_reading import read_policy
 from vedette.proof.verdict import State
 
 READING = ("K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9")
@@ -171,7 +176,64 @@ def test_the_owner_of_the_site_is_who_the_policy_is_asked_about() -> None:
 
 def test_a_rule_of_another_log_is_not_judged_by_a_policy() -> None:
     """An audit policy says nothing of Vault, sshd or vedette's own observations."""
-    for name in ("V1", "S1", "K10"):
+    for name in ("V1", "S1", "V3"):
         result = emitted(name, HEALTHY)
         assert (result.state, result.concerns) == (State.UNKNOWN, False)
         assert "not from the Kubernetes audit log" in result.why
+
+
+def test_k10_rests_on_the_beginning_of_a_write() -> None:
+    """Before 1.37 an apply in YAML loses its end; where RequestReceived is left out as well, nothing tells of it."""
+    assert emitted("K10", HEALTHY).state is State.READY
+    spoiled = HEALTHY.replace("rules:\n", "omitStages: [RequestReceived]\nrules:\n", 1)
+    result = emitted("K10", spoiled)
+    assert result.state is State.BLIND
+    assert result.blind[0].witness == "patch clusterrolebindings/open by eve@example.org"
+    assert "take RequestReceived out of omitStages of the policy" in result.mend
+    assert emitted("K10", spoiled, apiserver=ApiServer(version=(1, 36))).state is State.BLIND
+    assert emitted("K10", spoiled, apiserver=ApiServer(version=(1, 37))).blind == ()
+    metadata = policy("- level: Metadata\n", "omitStages: [RequestReceived]\n")
+    assert "patch clusterrolebindings/open" not in {one.witness for one in emitted("K10", metadata).blind}
+
+
+def test_an_api_server_without_an_audit_policy_writes_nothing() -> None:
+    """Whatever the policy file says, if the server is not started with one, or with nowhere to write."""
+    for flags in ({}, {"audit-log-path": "/a"}, {"audit-policy-file": "/p"}):
+        result = emitted("K3", HEALTHY, apiserver=ApiServer(flags, file="kube-apiserver.yaml"))
+        assert result.state is State.BLIND
+        assert result.mend.startswith("--audit-")
+    both = {"audit-policy-file": "/p", "audit-log-path": "/a"}
+    assert emitted("K3", HEALTHY, apiserver=ApiServer(both)).state is State.READY
+
+
+def test_what_a_cut_event_leaves_is_said() -> None:
+    """Truncation takes the bodies of large events; rules without need of one do not care."""
+    flags = {"audit-policy-file": "/p", "audit-log-path": "/a", "audit-log-truncate-enabled": "true"}
+    assert "40 of them" not in emitted("K3", HEALTHY, apiserver=ApiServer(flags)).why
+    why = emitted("K7", HEALTHY, apiserver=ApiServer(flags)).why
+    assert "only as cannot tell in an event above 102,400 bytes, which is cut" in why
+
+
+def test_a_rule_tied_to_one_level_is_found(tmp_path: Path) -> None:
+    """A rule that names Metadata sees nothing where the policy writes more."""
+    folder = tmp_path / "tied"
+    folder.mkdir()
+    (folder / "rule.yml").write_text(
+        "title: Tied\nid: 0c8e5b1c-1111-4222-8333-0123456789ab\nname: TIED\nstatus: test\nlevel: low\n"
+        "logsource: {product: kubernetes, service: audit}\n"
+        "detection:\n  read:\n    level: Metadata\n    objectRef.resource: secrets\n  condition: read\n"
+    )
+    event = (
+        '{"auditID": "1", "level": "Metadata", "stage": "ResponseComplete", "verb": "get", "requestURI": "/api/v1/x", '
+        '"user": {"username": "eve"}, "objectRef": {"resource": "secrets"}, "responseStatus": {"code": 200}}'
+    )
+    (folder / "fires.jsonl").write_text('{"case": "read", "why": "a", "events": [' + event + "]}\n")
+    (folder / "quiet.jsonl").write_text('{"case": "other", "why": "a", "events": []}\n')
+    extra = [str(folder / "rule.yml")]
+    loaded = app.load_rules(app.load_settings(str(SETTINGS)), extra)
+    rule = next(rule for rule in loaded.rules if rule.name == "TIED")
+    for level, state in (("Metadata", State.READY), ("Request", State.BLIND), ("RequestResponse", State.BLIND)):
+        given = Given(app.rules_under(extra), read_policy(policy(f"- level: {level}\n"), "policy.yaml"))
+        result = Emitted(given).check(rule)
+        assert result.state is state
+        assert state is State.READY or "the rule fires at Metadata only" in result.why

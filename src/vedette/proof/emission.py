@@ -10,8 +10,11 @@ from vedette.event import Outcome
 from vedette.proof.audit_policy import AuditPolicy, Level, Written
 from vedette.proof.naming import Naming
 from vedette.proof.rerun import LOUDNESS, Rerun, loudness
-from vedette.proof.witness import Act, Witnesses, witnesses
+from vedette.proof.witness import Act, Witnesses, truncated, witnesses
 from vedette.rule import AllOf, AnyOf, Block, Node, Not, Reaction, Rule, Test
+
+FORMATS = ("kube_audit", "observation")
+"""What a policy can take away: events, and the observation that rests on the beginning of a write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,7 @@ class Seen:
     def lost(self) -> tuple[Act, Written]:
         """The first act that the policy takes something of, and what it leaves."""
         pairs = list(zip(self.witnesses.acts, self.written, strict=True))
-        return next((pair for pair in pairs if _takes(*pair)), pairs[0])
-
-
-def _takes(act: Act, written: Written) -> bool:
-    stages = {one.get("stage") for one in act.records}
-    return written.level < act.level or not stages <= written.stages()
+        return next((pair for pair in pairs if pair[0].loses(pair[1])), pairs[0])
 
 
 def of_all(policy: AuditPolicy, one: Witnesses) -> tuple[Written, ...]:
@@ -46,15 +44,16 @@ def of_all(policy: AuditPolicy, one: Witnesses) -> tuple[Written, ...]:
 class Emission:
     """One rule's cases, judged under policies; what was judged once under the same loss is not judged again."""
 
-    def __init__(self, rule: Rule, rules_under: RulesUnder, naming: Naming) -> None:
+    def __init__(self, rule: Rule, rules_under: RulesUnder, naming: Naming, *, erases: bool = True) -> None:
+        """`erases`: False for an API server that is known to lose no event of an apply in YAML."""
         self.rule = rule
         self._naming = naming
-        tests = [pair for one in rule.detections for pair in _tests(one.node)]
+        tests = [pair for one in rule.detections for pair in tests_of(one.node)]
         self.tied = any(test.path.name == "level" for test, _ in tests)
         """True where the rule names the event's level itself: a level above may then blind it as well."""
         self.wanted = tuple(test for test, wanted in tests if wanted)
         """The rule's tests, but for those of its exemptions."""
-        found = [witnesses(case) for case in firing_cases(rule)]
+        found = [witnesses(case, erases=erases) for case in firing_cases(rule)]
         self.judged = [one for one in found if one.acts and not (one.others and not one.observed)]
         self.observed = [one for one in found if not one.acts and one.observed]
         self.unread = [one for one in found if one.others and not one.observed]
@@ -76,14 +75,12 @@ class Emission:
 
     def see(self, asked: Sequence[tuple[Witnesses, tuple[Written, ...]]]) -> list[Seen]:
         """Each case with what is written of each of its acts. Raises BadCase."""
-        losses = [
-            (one.case.name, tuple((w.level, w.omitted, w.without_managed_fields) for w in each)) for one, each in asked
-        ]
+        losses = [_loss(*pair) for pair in asked]
         unknown: dict[_Loss, tuple[Case, list[bytes]]] = {}
         for loss, (one, written) in zip(losses, asked, strict=True):
             if loss in self._known:
                 continue
-            if self.tied or any(_takes(*pair) for pair in zip(one.acts, written, strict=True)):
+            if self.tied or any(act.loses(each) for act, each in zip(one.acts, written, strict=True)):
                 unknown[loss] = one.case, one.lines(written, tied=self.tied)
             else:
                 # Nothing is taken away: what the rule says then is what `vedette rules test` judges.
@@ -104,7 +101,7 @@ class Emission:
         if outcome is Outcome.UNKNOWN and severity != str(self.rule.severity):
             # What is missing need not be how it ended.
             return Reaction.CANNOT_TELL
-        said = {one.outcomes[outcome] for one in self.rule.detections if one.format == "kube_audit"}
+        said = {one.outcomes[outcome] for one in self.rule.detections if one.format in FORMATS}
         return max(said & set(LOUDNESS), key=loudness, default=Reaction.CANNOT_TELL)
 
     def least(self, blind: Sequence[Seen]) -> list[tuple[Written, ...]]:
@@ -125,6 +122,16 @@ class Emission:
                 open_ = [number for number, one in zip(open_, seen, strict=True) if not one.enough]
         return found
 
+    def hurt_by_cutting(self, seen: Sequence[Seen]) -> int:
+        """How many of these the rule says less of, once their events have lost their bodies. Raises BadCase."""
+        logs = []
+        for one in seen:
+            lines = one.witnesses.lines(one.written, tied=self.tied)
+            if (shorter := [truncated(line) for line in lines]) != lines:
+                logs.append((one.witnesses.case, shorter))
+        reactions = self._rerun.reactions(self.rule, logs)
+        return sum(not self._enough(case, said) for (case, _), said in zip(logs, reactions, strict=True))
+
     def at_level(self, one: Witnesses, written: tuple[Written, ...], level: Level) -> bool:
         """True where the case would be seen if everything were written at just this level. Raises BadCase."""
         return self.see([(one, tuple(replace(each, level=level) for each in written))])[0].enough
@@ -142,16 +149,16 @@ def _given(written: Written, level: Level, *, omitting: bool) -> Written:
     return replace(written, level=max(written.level, level), omitted=written.omitted if omitting else frozenset())
 
 
-def _tests(node: Node, wanted: bool = True) -> Iterator[tuple[Test, bool]]:  # noqa: FBT002
-    """Every test, and whether it is one that must hold."""
+def tests_of(node: Node, wanted: bool = True) -> Iterator[tuple[Test, bool]]:  # noqa: FBT002
+    """Every test beneath `node`, and whether it is one that must hold; a test in a block has the block's path."""
     match node:
         case Test():
             yield node, wanted
         case Block(path=path, body=body):
-            for test, here in _tests(body, wanted):
+            for test, here in tests_of(body, wanted):
                 yield replace(test, path=path), here
         case Not(node=inner):
-            yield from _tests(inner, not wanted)
+            yield from tests_of(inner, not wanted)
         case AllOf(nodes=nodes) | AnyOf(nodes=nodes):
             for one in nodes:
-                yield from _tests(one, wanted)
+                yield from tests_of(one, wanted)

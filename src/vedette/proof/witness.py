@@ -18,6 +18,7 @@ import msgspec
 
 from vedette.cases import Case
 from vedette.proof.audit_policy import LEVELS, Level, Request, Written
+from vedette.proof.erasure import is_observed, request_of, told
 
 Record = dict[str, Any]
 _KEYS = frozenset({"auditID", "stage", "verb"})
@@ -35,20 +36,36 @@ class Act:
     """One request of a case."""
 
     request: Request
-    records: tuple[Record, ...]
+    records: tuple[Record, ...] = ()
     """Its audit events, as recorded."""
+    observation: bytes = b""
+    """In place of events: the line in which vedette itself tells of a write whose end was erased."""
 
     @property
     def level(self) -> Level:
-        """The level at which it was recorded, the highest of its events."""
+        """The level at which it was recorded, the highest of its events; Metadata for what was erased."""
+        if self.observation:
+            return Level.METADATA
         return max((_level(one) for one in self.records), default=Level.NONE)
 
     def described(self) -> str:
         """As a person would say it: `get secrets in vault by eve@example.org`."""
         return described(self.request)
 
+    def loses(self, written: Written) -> bool:
+        """True where the policy takes something of what was recorded."""
+        if self.observation:
+            return not told(written)
+        return written.level < self.level or not {one.get("stage") for one in self.records} <= written.stages()
+
+    def lines(self, written: Written, *, tied: bool) -> list[bytes]:
+        """The lines that would be left of it; with `tied` a level above the recorded one is named in the event."""
+        if self.observation:
+            return [self.observation] if told(written) else []
+        return [_encode(record) for record in self.under(written, tied=tied)]
+
     def under(self, written: Written, *, tied: bool) -> list[Record]:
-        """What would be written of it; with `tied` a level above the recorded one is named in the event."""
+        """The events that would be written of it."""
         if written.level is Level.NONE:
             return []
         stages = written.stages()
@@ -88,13 +105,14 @@ class Witnesses:
 
     def lines(self, written: Sequence[Written], *, tied: bool) -> list[bytes]:
         """The log that a policy would have left, `written` for each act."""
-        kept = [record for act, each in zip(self.acts, written, strict=True) for record in act.under(each, tied=tied)]
-        return [_encode(record) for record in kept] + list(self.others)
+        pairs = zip(self.acts, written, strict=True)
+        return [line for act, each in pairs for line in act.lines(each, tied=tied)] + list(self.others)
 
 
-def witnesses(case: Case) -> Witnesses:
-    """The acts of a case, in the order of their first event."""
+def witnesses(case: Case, *, erases: bool = True) -> Witnesses:
+    """The acts of a case, in the order of their first event; with `erases` those too whose end was erased."""
     acts: dict[tuple[object, ...], list[Record]] = {}
+    erased: list[Act] = []
     others: list[bytes] = []
     observed = True
     for line in case.lines.splitlines():
@@ -106,15 +124,27 @@ def witnesses(case: Case) -> Witnesses:
             record = None
         if isinstance(record, dict) and record.keys() >= _KEYS:
             acts.setdefault(_identity(record), []).append(record)
+        elif erases and is_observed(record):
+            erased.append(Act(request_of(record), observation=line))
         else:
             others.append(line)
             observed = observed and isinstance(record, dict) and "observation" in record
     return Witnesses(
         case,
-        tuple(Act(_request(records), tuple(records)) for records in acts.values()),
+        (*(Act(_request(records), tuple(records)) for records in acts.values()), *erased),
         tuple(others),
         observed and bool(others),
     )
+
+
+def truncated(line: bytes) -> bytes:
+    """An event as the API server cuts it where it is too large: without its bodies (plugin/buffered/truncate)."""
+    record = _decode(line)
+    if not any(record.get(key) is not None for _, key in _BODIES):
+        return line
+    short = {key: value for key, value in record.items() if key not in dict(_BODIES).values()}
+    notes = _part(record, "annotations")
+    return _encode({**short, "annotations": {**notes, "audit.k8s.io/truncated": "true"}})
 
 
 def _identity(record: Record) -> tuple[object, ...]:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 from vedette.cases import BadCase
 from vedette.proof.audit_policy import AuditPolicy, Level
-from vedette.proof.emission import Emission, Seen
+from vedette.proof.emission import Emission, Seen, tests_of
+from vedette.proof.erasure import OBSERVATION
 from vedette.proof.links.base import Given, Unread
 from vedette.proof.mending import by_object, mend
+from vedette.proof.naming import named_values
 from vedette.proof.verdict import LinkResult, State, Variant, of_variants
 from vedette.rule import Reaction, Rule
 
@@ -34,15 +36,22 @@ class Emitted:
         formats = sorted({one.format for one in rule.detections})
         if not formats and rule.not_configured:
             return LinkResult(NAME, State.UNKNOWN, f"not configured: {rule.not_configured}", concerns=False)
-        if _FORMAT not in formats:
+        erased = named_values([test for one in rule.detections for test, _ in tests_of(one.node)], "observation")
+        if _FORMAT not in formats and OBSERVATION not in erased:
             why = f"not from the Kubernetes audit log: it reads {', '.join(formats) or 'nothing'}"
             return LinkResult(NAME, State.UNKNOWN, why, concerns=False)
+        if (silent := self._given.apiserver.silent) is not None:
+            return LinkResult(NAME, State.BLIND, *silent)
         if not isinstance(self._policy, AuditPolicy):
             return LinkResult(NAME, State.UNKNOWN, _unread(self._policy))
         try:
-            return self._judged(Emission(rule, self._given.rules_under, self._given.naming), self._policy)
+            return self._judged(self._emission(rule), self._policy)
         except BadCase as error:
             return LinkResult(NAME, State.UNKNOWN, f"a case cannot be run: {error}")
+
+    def _emission(self, rule: Rule) -> Emission:
+        given = self._given
+        return Emission(rule, given.rules_under, given.naming, erases=given.apiserver.erases)
 
     def _judged(self, emission: Emission, policy: AuditPolicy) -> LinkResult:
         if not emission.judged and not emission.unread:
@@ -56,7 +65,13 @@ class Emitted:
         variants = [_variant(policy, emission, one, mends) for one in seen]
         odd = "an event of the case is no plain audit event"
         variants += [Variant(one.case.name, State.UNKNOWN, odd) for one in emission.unread]
-        return of_variants(NAME, variants, _looked_at(emission))
+        return of_variants(NAME, variants, _looked_at(emission) + self._cut(emission, seen))
+
+    def _cut(self, emission: Emission, seen: Sequence[Seen]) -> str:
+        """What the truncation of large events would take from variants that are seen, where it is on."""
+        limit = self._given.apiserver.cut_at
+        hurt = emission.hurt_by_cutting([one for one in seen if one.enough]) if limit is not None else 0
+        return f"; {hurt} of them only as cannot tell in an event above {limit:,} bytes, which is cut" if hurt else ""
 
 
 def _unread(policy: Unread | None) -> str:
@@ -107,7 +122,7 @@ def _variant(policy: AuditPolicy, emission: Emission, one: Seen, mends: dict[_Lo
         why = f"no rule of {where} is for it, so nothing is written"
     elif written.level is Level.NONE:
         why = f"{where} drops it (level None)"
-    elif not act.under(written, tied=emission.tied):
+    elif not act.lines(written, tied=emission.tied):
         stages = ", ".join(sorted(written.omitted))
         why = f"{where} omits every stage at which it is written ({stages})"
     elif emission.tied and emission.at_level(one.witnesses, one.written, act.level):
