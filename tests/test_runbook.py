@@ -74,3 +74,10 @@ def test_from_a_scan_to_a_filled_runbook() -> None:
     wrong = vedette("rules", "show", "K3", "--runbook", "--alert", "-", data=b"no json")
     assert wrong.returncode == 2
     assert b"no alert as `vedette scan -o jsonl` prints it" in wrong.stderr
+
+
+def test_only_of_addresses_the_last_is_taken() -> None:
+    """A name with a comma in it is that name."""
+    text = "```sh\nx {{actor}} {{address}}\n```\n"
+    alert = {**ALERT, "actor": "eve, the second"}
+    assert "x 'eve, the second' 203.0.113.9" in filled(text, alert)

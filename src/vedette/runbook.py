@@ -36,7 +36,8 @@ def filled(text: str, alert: Mapping[str, object]) -> str:
     def word(name: str, block: str | None) -> str:
         if block is None:
             return terminal(values[name]) or "(none)"
-        return _WAYS.get(block, terminal)(values[name].rpartition(", ")[2])
+        value = values[name].rpartition(", ")[2] if name == "address" else values[name]
+        return _WAYS.get(block, terminal)(value)
 
     return with_words(text, word)
 
