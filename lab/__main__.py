@@ -6,7 +6,6 @@ import argparse
 import signal
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from lab.built import CannotBuild, NoPart, build_missing
 
 
 def main() -> int:
-    """0: ended by Ctrl-C or SIGTERM; 2: something is missing, or does not start."""
+    """0: built, or ended by Ctrl-C or SIGTERM; 2: something is missing, or does not start."""
     parser = argparse.ArgumentParser(prog="python -m lab", description="Real servers on loopback, and vedette on them.")
     parser.add_argument("--build", action="store_true", help="build what is missing, and end")
     parser.add_argument("--folder", default="", help="where everything is kept; left out: a folder that is thrown away")
@@ -37,6 +36,9 @@ def main() -> int:
         else:
             with tempfile.TemporaryDirectory(prefix="vedette-lab-") as folder:
                 run(Path(folder), args.kube_by)
+    except KeyboardInterrupt:
+        say("all ended")
+        return 0
     except (NoPart, DoesNotCome) as error:
         say(str(error))
         return 2
@@ -44,28 +46,26 @@ def main() -> int:
 
 
 def run(folder: Path, kube_by: str) -> None:
-    """Stay until Ctrl-C or SIGTERM."""
+    """Stay until Ctrl-C or SIGTERM, which raise KeyboardInterrupt."""
     from lab.files import CHANNELS
     from lab.lab import Lab
     from vedette.escape import terminal
 
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     say("starting, half a minute")
     with Lab(folder, kube_by=kube_by) as lab:
         width = max(len(name) for name in lab.where())
         for name, where in lab.where().items():
-            print(f"  {name.ljust(width)}  {where}")
+            print(f"  {name.ljust(width)}  {where}", flush=True)
         say(f"up after {time.monotonic() - began:.0f} s; Ctrl-C ends it")
         shown: set[float] = set()
-        while not over.wait(0.2):
+        while True:
             for posted, text in [one for engine in CHANNELS for one in lab.told(engine).items()]:
                 if posted not in shown:
                     shown.add(posted)
                     print("  Slack:", *(terminal(line, 120) for line in text.splitlines()[:3]), sep=" | ", flush=True)
-    say("all ended")
+            time.sleep(0.2)
 
 
 def say(text: str) -> None:

@@ -59,7 +59,8 @@ class ApiServer:
         self.address = f"https://127.0.0.1:{secure}"
         self.etcd = Process(_etcd(part("etcd"), client, peer), folder)
         self.server = Process(_apiserver(part("kube-apiserver"), client, secure, flags), folder)
-        self._cluster = [] if not cluster else [self._controllers(), self._kubelet()]
+        # Beside the API server: the controllers and a node's kubelet.
+        self.cluster = [] if not cluster else [self._controllers(), self._kubelet()]
         try:
             self.etcd.start()
             self.start()
@@ -115,7 +116,7 @@ class ApiServer:
 
     def stop(self) -> None:
         """End all processes; a second call does nothing."""
-        for process in (*self._cluster, self.server, self.etcd):
+        for process in (*self.cluster, self.server, self.etcd):
             process.stop(_END)
 
     def pod(self, namespace: str, name: str) -> None:
@@ -137,9 +138,9 @@ class ApiServer:
         assert status in (201, 409), answer
 
     def _begin_cluster(self) -> None:
-        if not self._cluster:
+        if not self.cluster:
             return
-        for process in self._cluster:
+        for process in self.cluster:
             process.start()
         node = {"metadata": {"name": NODE}}
         assert self.call("POST", "/api/v1/nodes", node)[0] in (201, 409)
@@ -156,7 +157,7 @@ class ApiServer:
             lambda: bool(self.call("GET", view)[1].get("rules")),
             "the controller-manager works",
             _START,
-            tuple(self._cluster),
+            tuple(self.cluster),
         )
 
     def _controllers(self) -> Process:

@@ -23,7 +23,7 @@ from lab.asking import INSIDE
 from lab.built import HERE, part
 from lab.kube import AUDIT, RBAC, ApiServer
 from lab.loki import LokiServer, Promtail
-from lab.process import free_ports, until
+from lab.process import Process, free_ports, until
 from lab.slack import TOKEN, SlackServer
 from lab.sshd import SshServer
 from lab.vault import VaultServer
@@ -115,9 +115,29 @@ class Lab:
             "vedette watch": f"http://{self.watch.address}  (settings: {self.watch.config}, state: {self.watch.state})",
         }
 
+    @property
+    def processes(self) -> list[Process]:
+        """Every program that was started."""
+        kube = [self.kube.etcd, self.kube.server, *self.kube.cluster]
+        others = (
+            self.vault,
+            self.sshd,
+            self.promtail,
+            self.loki,
+            self.alertmanager,
+            self.ruler_alertmanager,
+            self.watch,
+        )
+        return [*kube, *(one.process for one in others), self.sshd.syslog]
+
     def settings(self, **more: object) -> str:
         """vedette.yaml as the lab writes it, with other top-level keys where given; `watch.write` takes it."""
         return files.vedette(self._places, kube_by=self.kube_by, more={**(self._settings or {}), **more})
+
+    def restart_vault(self, **listener: object) -> None:
+        """A fresh Vault at the same address, set up as before, with more keys of its listener."""
+        self.vault.restart(listener)
+        self._prepare_vault()
 
     def told(self, engine: str = "vedette") -> dict[float, str]:
         """What an engine's Alertmanager posted: when (seconds since 1970) -> title and text."""
@@ -138,15 +158,7 @@ class Lab:
         together(self._start_vault, self._start_sshd)
         kube = self._own("kube")
         webhook = f"{INSIDE}:{self._ports['webhook']}"
-        self._webhook = (
-            ()
-            if self.kube_by == "file"
-            else (
-                f"--audit-webhook-config-file={kube / 'audit-webhook.json'}",
-                "--audit-webhook-mode=batch",
-                "--audit-webhook-batch-max-wait=1s",
-            )
-        )
+        self._webhook = webhook_flags(kube / "audit-webhook.json") if self.kube_by == "webhook" else ()
         (kube / "audit-webhook.json").write_text(files.audit_webhook(webhook))
         (kube / "policy.yaml").write_text(self._policy)
         self._places = files.Places(
@@ -186,6 +198,9 @@ class Lab:
     def _start_vault(self) -> None:
         self.vault = VaultServer(self._own("vault"))
         self._close.callback(self.vault.stop)
+        self._prepare_vault()
+
+    def _prepare_vault(self) -> None:
         vault = self.vault
         for path, kind in (("sys/auth/userpass", "userpass"), ("sys/auth/approle", "approle")):
             assert vault.call("POST", path, {"type": kind})[0] == 204
@@ -259,6 +274,13 @@ class Lab:
         """The API server has answered vedette's account, by the name of which nobody else lists bindings."""
         needle = b'"username":"system:serviceaccount:vedette:vedette"'
         return needle in self.logs["kube"].read_bytes() and self.watch.status("/readyz")[0] == 200
+
+
+def webhook_flags(kubeconfig: Path) -> tuple[str, ...]:
+    """kube-apiserver's flags for vedette's audit webhook, as deploy/README.md has them."""
+    text = (HERE.parent / "deploy" / "README.md").read_text("utf-8")
+    flags = [line.strip() for line in text.splitlines() if line.strip().startswith("--audit-webhook-")]
+    return tuple(f"--audit-webhook-config-file={kubeconfig}" if "-config-file=" in flag else flag for flag in flags)
 
 
 def together(*starts: Callable[[], None]) -> None:

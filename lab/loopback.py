@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from lab.asking import ask
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class Asked:
     headers: Mapping[str, str]
     """By name in small letters."""
     body: bytes
+    source: str = ""
+    """The address that it came from."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,13 @@ class Loopback:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+                asked = Asked(
+                    self.command,
+                    self.path,
+                    {k.lower(): v for k, v in self.headers.items()},
+                    body,
+                    self.client_address[0],
+                )
                 with outer._came:
                     outer.asked.append(asked)
                     outer._came.notify_all()
@@ -102,7 +113,7 @@ class Loopback:
                 self.wfile.write(reply.body if whole else reply.body[: len(reply.body) // 2])
                 self.close_connection |= not whole
 
-            do_GET = do_DELETE = do_POST
+            do_GET = do_PUT = do_DELETE = do_POST
 
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing on the test's stderr."""
@@ -118,3 +129,17 @@ def serving(answering: Answering | Reply, context: ssl.SSLContext | None = None,
         yield server
     finally:
         server.close()
+
+
+def proxy(target: str) -> Loopback:
+    """A reverse proxy before the server at `target` (a base URL), which says in X-Forwarded-For where a request came
+    from, whatever the request says of that itself."""
+
+    def answering(asked: Asked) -> Reply:
+        headers = {**asked.headers, "x-forwarded-for": asked.source}
+        for hop in ("host", "connection", "content-length"):
+            headers.pop(hop, None)
+        status, answer = ask(asked.method, target + asked.path, headers=headers, body=asked.body or None)
+        return Reply(status, b"" if answer is None else json.dumps(answer).encode())
+
+    return Loopback(answering)

@@ -20,23 +20,15 @@ class VaultServer:
     """One node that keeps all in memory (the minimal build has no file storage), initialised with one key and unsealed;
     its root token is `root`. Started by making one; stopped, it forgets all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, listener: Mapping[str, object] | None = None) -> None:
+        """`listener`: more keys of the TCP listener."""
         self.folder = folder
         self.audit_log = folder / "audit.log"
         (port,) = free_ports(1)
         self.address = f"http://127.0.0.1:{port}"
-        config = folder / "vault.json"
-        config.write_text(
-            json.dumps(
-                {
-                    "disable_mlock": True,
-                    "api_addr": self.address,
-                    "storage": {"inmem": {}},
-                    "listener": {"tcp": {"address": f"127.0.0.1:{port}", "tls_disable": True}},
-                }
-            )
-        )
-        self.process = Process([part("vault"), "server", "-config", config], folder)
+        self._port = port
+        self._write(listener or {})
+        self.process = Process([part("vault"), "server", "-config", folder / "vault.json"], folder)
         self.root = self.key = ""
         try:
             self.start()
@@ -51,6 +43,12 @@ class VaultServer:
         answer = self.call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})[1]
         self.key, self.root = answer["keys"][0], answer["root_token"]
         self.unseal()
+
+    def restart(self, listener: Mapping[str, object] | None = None) -> None:
+        """A node with nothing in it at the same address, with other keys of its listener."""
+        self.stop()
+        self._write(listener or {})
+        self.start()
 
     def call(
         self, method: str, path: str, body: object = None, token: str | None = None, *, source: str = INSIDE
@@ -88,3 +86,13 @@ class VaultServer:
     def stop(self) -> None:
         """End the process; a second call does nothing."""
         self.process.stop()
+
+    def _write(self, listener: Mapping[str, object]) -> None:
+        tcp = {"address": f"127.0.0.1:{self._port}", "tls_disable": True, **listener}
+        settings = {
+            "disable_mlock": True,
+            "api_addr": self.address,
+            "storage": {"inmem": {}},
+            "listener": {"tcp": tcp},
+        }
+        (self.folder / "vault.json").write_text(json.dumps(settings))

@@ -35,9 +35,17 @@ class Daemon:
         self.state = folder / "state"
         self.address = f"127.0.0.1:{free_ports(1)[0]}"
         self._watch = watch
-        self._paths = [str(path) for path in paths]
         self._http = Http(timeout=5)
-        self._process: Process | None = None
+        self.process = Process(
+            [
+                *(sys.executable, "-m", "vedette", "watch", "--output", "none"),
+                *("--config", str(self.config), "--state", str(self.state)),
+                *paths,
+            ],
+            folder,
+            env={"PYTHONPATH": _SOURCE},
+        )
+        self.process.log = folder / "stderr"
         self.write(settings)
 
     def write(self, settings: str) -> None:
@@ -46,38 +54,23 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, and wait until it has turned once."""
-        process = Process(
-            [
-                *(sys.executable, "-m", "vedette", "watch", "--output", "none"),
-                *("--config", str(self.config), "--state", str(self.state), *self._paths),
-            ],
-            self.folder,
-            env={"PYTHONPATH": _SOURCE},
-        )
-        process.log = self.folder / "stderr"
-        process.start()
-        self._process = process
-        process.wait(lambda: self.status("/livez")[0] == 200, "vedette watch is alive", DEADLINE)
+        self.process.start()
+        self.process.wait(lambda: self.status("/livez")[0] == 200, "vedette watch is alive", DEADLINE)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """Ask it to end; gives how many seconds that took. It ends with 0."""
-        assert self._process is not None
         began = time.monotonic()
-        code = self._process.end(number, DEADLINE)
-        self._process = None
+        code = self.process.end(number, DEADLINE)
         assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL), self.said()
         return time.monotonic() - began
 
     def reload(self) -> None:
         """Have it take up its settings."""
-        assert self._process is not None
-        self._process.signal(signal.SIGHUP)
+        self.process.signal(signal.SIGHUP)
 
     def close(self) -> None:
         """End it in any case."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
+        self.process.kill()
         self._http.close()
 
     def said(self) -> str:

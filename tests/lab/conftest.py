@@ -16,3 +16,5 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         pytest.skip("run by `make test-lab`")
     with Lab(tmp_path_factory.mktemp("lab")) as started:
         yield started
+        processes = started.processes
+    assert [one.name for one in processes if one.running] == []

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 import yaml
-from lab.acts import ACTS, Act
+from lab.acts import ACTS, Act, v7_at
 from lab.hops import by_loki, by_vedette, opened, to_slack
 from lab.lab import AUDIT_POLICY, Lab
-from lab.loopback import Reply
+from lab.loopback import Reply, proxy
 from lab.process import DoesNotCome, until
 
 SOON = 5.0
@@ -103,3 +103,15 @@ def test_what_happens_while_the_watcher_is_away_is_told_later(lab: Lab) -> None:
     for act in acts:
         assert to_slack(lab, act, seconds=60.0) > 0
         assert opened(lab, act) is not None
+
+
+def test_a_proxy_before_vault_hides_addresses_that_it_may_not_tell(lab: Lab) -> None:
+    """Without x_forwarded_for_authorized_addrs every address is the proxy's; with it V7 sees the true one."""
+    far = proxy(lab.vault.address)
+    try:
+        with stuck("V7: line in"):
+            by_vedette(lab, v7_at(lab, far.url), SOON)
+        lab.restart_vault(x_forwarded_for_authorized_addrs="127.0.0.1")
+        assert by_vedette(lab, v7_at(lab, far.url)).slack > 0
+    finally:
+        far.close()
