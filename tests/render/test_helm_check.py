@@ -72,7 +72,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "ruler: {enabled: false}\nsidecar:",
         "0.yaml:8:9 without the ruler the chart leaves loki.rulerConfig out; write true",
     ),
-    "top_config": ("sidecar:", "config: {}\nsidecar:", "0.yaml:8:1 with config at the top the chart is refused"),
+    "top_config": ("sidecar:", "config: {a: 1}\nsidecar:", "0.yaml:8:1 with config at the top the chart is refused"),
     "top_rules": ("sidecar:", "rules: []\nsidecar:", "0.yaml:8:1 the chart does not read rules at the top;"),
     "config_map": (
         "  auth_enabled",

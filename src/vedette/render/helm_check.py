@@ -3,7 +3,8 @@
 Where the facts come from: the keys are all that the values and templates of the chart have had, in grafana/loki from
 3.0.0 to 7.3.0 and in grafana-community/helm-charts at 18.11.0; how they are used stands in templates/_helpers.tpl
 (loki.rulerConfig, loki.rulerStorageConfig, loki.calculatedConfig), templates/validate.yaml, templates/ruler and the
-sidecar's part of each StatefulSet. What Loki does was seen on 3.7.8, or stands in its pkg/ruler.
+sidecar's part of each StatefulSet; tests/oracles/test_helm_chart.py has Helm itself show it. What Loki does was seen on
+3.7.8, or stands in its pkg/ruler.
 """
 
 from __future__ import annotations
@@ -199,7 +200,7 @@ _TOP = {
 def _own_config(values: _Values) -> Iterator[Problem]:
     """Where the configuration is not the chart's."""
     top, config = values.get("config"), values.get("loki", "config")
-    if top.document:
+    if top.value:
         yield values.at(
             top, "with config at the top the chart is refused (templates/validate.yaml)", "write loki.config"
         )
