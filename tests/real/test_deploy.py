@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from lab.kube import ApiServer
+from lab.lab import webhook_flags
 from lab.process import free_ports
 from lab.watch import Daemon
 
@@ -28,12 +29,6 @@ PLURAL = {
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/vedette/networkpolicies",
     "Pod": "/api/v1/namespaces/vedette/pods",
 }
-FLAGS = [
-    line.strip()
-    for line in (DEPLOY / "README.md").read_text("utf-8").splitlines()
-    if line.strip().startswith("--audit-webhook-")
-]
-"""As deploy/README.md has them."""
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +68,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, receiver: Daemon) -> Iterat
     config["users"][0]["user"]["tokenFile"] = str(receiver.folder / "token")
     path = folder / "audit-webhook.kubeconfig"
     path.write_text(json.dumps(config))
-    flags = " ".join(FLAGS).replace("/etc/kubernetes/vedette/audit-webhook.kubeconfig", str(path))
-    one = ApiServer(folder, POLICY, flags)
+    flags = webhook_flags(path)
+    assert len(flags) == 4
+    one = ApiServer(folder, POLICY, " ".join(flags))
     yield one
     one.stop()
 
@@ -111,7 +107,6 @@ def test_the_api_server_takes_every_object(server: ApiServer) -> None:
 def test_events_come_by_the_kubeconfig(server: ApiServer, receiver: Daemon) -> None:
     """With the README's flags the API server finds the receiver, believes its certificate, is let in, and what somebody
     does is an alert."""
-    assert len(FLAGS) == 4
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
