@@ -39,6 +39,21 @@ def test_an_observation_is_an_event() -> None:
     assert event.values(("value", "sealed")) == ((True,), True)
 
 
+@pytest.mark.parametrize(
+    ("value", "actor", "what"),
+    [
+        ({"user": "eve", "verb": "patch", "requestURI": "/apis/x?y"}, "eve", "patch /apis/x?y"),
+        ({"user": ["eve"], "verb": "patch"}, "", "d5f333dd"),
+        (None, "", "d5f333dd"),
+    ],
+)
+def test_a_write_without_an_end_has_an_actor(value: object, actor: str, what: str) -> None:
+    """Who asked for what is told, as far as it is text; the audit id alone says nothing to a person."""
+    missing = {"observation": "completion_missing", "subject": "d5f333dd", "value": value}
+    event = Observation().read(json.dumps(_SEAL | missing).encode())
+    assert (event.text("actor"), event.text("object")) == (actor, what)
+
+
 def test_observations_are_recognised() -> None:
     """The reader knows them by their keys, and tells the same seen twice from two sights."""
     later = _SEAL | {"time": "2026-11-23T06:33:09Z"}

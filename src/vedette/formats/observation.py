@@ -45,12 +45,13 @@ def _event(raw: bytes, document: Document) -> Event:
     subject = record["subject"]
     previous = record.get("previous")
     value = record.get("value")
+    actor, what = _whose(record.get("observation"), value)
     derived: dict[str, object] = {
         "changed": previous is not None and previous != record.get("value"),
         "outcome": Outcome.DONE.value,
-        "actor": "",
+        "actor": actor,
         "address": "",
-        "object": subject if isinstance(subject, str) else "",
+        "object": what or (subject if isinstance(subject, str) else ""),
         "rulesDigest": rules_digest(value.get("object") if isinstance(value, Mapping) else None),
     }
     return Event(
@@ -63,3 +64,12 @@ def _event(raw: bytes, document: Document) -> Event:
         fields=record | derived,
         unknown=set(document.cut),
     )
+
+
+def _whose(kind: object, value: object) -> tuple[str, str]:
+    """Who did what, of a write whose end is missing: its subject is an audit id, which says nothing to a person."""
+    if kind != "completion_missing" or not isinstance(value, Mapping):
+        return "", ""
+    user, verb, uri = (value.get(name) for name in ("user", "verb", "requestURI"))
+    what = f"{verb} {uri}" if isinstance(verb, str) and isinstance(uri, str) else ""
+    return user if isinstance(user, str) else "", what

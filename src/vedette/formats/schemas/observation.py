@@ -25,9 +25,14 @@ _FIELDS = (
         derived=True,
     ),
     Field("outcome", _T, "Always done.", derived=True),
-    Field("actor", _T, "Always empty: an observation sees a state, not who made it.", derived=True),
+    Field(
+        "actor",
+        _T,
+        "Of a completion_missing who asked for the write; else empty: an observation sees a state, not who made it.",
+        derived=True,
+    ),
     Field("address", _T, "Always empty.", derived=True),
-    Field("object", _T, "As subject.", derived=True),
+    Field("object", _T, "As subject; of a completion_missing verb and requestURI.", derived=True),
 )
 
 SCHEMA = Schema(
