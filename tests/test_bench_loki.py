@@ -37,7 +37,7 @@ def test_a_small_run_measures_every_row(tmp_path: Path) -> None:
     head, first, *rows = done.stdout.splitlines()
     assert head.split() == ["figure", "must", "aim", "measured"]
     assert first.startswith("all queries on Loki / one scan, one worker")
-    assert " acts alike" in first
+    assert " acts alike, " in first
     assert " 0 acts alike" not in first
     assert "acts on Loki" not in first
     names = [row.split(":", 1)[0] for row in rows]
