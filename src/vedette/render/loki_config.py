@@ -192,8 +192,8 @@ _HELM = """\
 # Rendered by `vedette render helm`; not to be edited. Values for the chart loki, of grafana or of grafana-community:
 #   helm upgrade loki grafana-community/loki -f YOURS.yaml -f THIS.yaml
 #   vedette render helm --check YOURS.yaml THIS.yaml
-# The rules come as ConfigMaps with the label loki_rule, one a rule: all together are near the 1 MB that one may hold,
-# and above what a client-side `kubectl apply` can remember.
+# The rules come as ConfigMaps with the label loki_rule, one a rule: all together are more than the 1 MiB that one may
+# hold, and a big rule is near what a client-side `kubectl apply` can remember.
 #   for rule in K2 K3 K4; do
 #     vedette render loki $rule > vedette-$rule.yaml
 #     name=vedette-$(echo $rule | tr A-Z a-z)
