@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from vedette.proof.deliveries import ByAlertmanager, ByRecord, BySlackApp, BySla
 from vedette.proof.links.base import Delivering, Given, Unread, Way
 from vedette.proof.naming import Naming
 from vedette.proof.policy_reading import PolicyError, read_policy
-from vedette.proof.seen import Heard, Seen
+from vedette.proof.seen import LONGEST, Heard, Seen
 from vedette.proof.verdict import State
 from vedette.rule import Rule
 from vedette.scan import Plan, Scanner
@@ -31,6 +32,8 @@ from vedette.yaml_text import MAX_BYTES
 
 LOOKED_AT = 20_000
 """Records of evidence that are looked at, of each source."""
+_ALERTS = 1_000
+"""The latest alerts, among which noise is looked for."""
 _ROOM = 4 << 20
 """Bytes of evidence that are read of each source, as stored; audit logs shrink to a tenth."""
 
@@ -76,7 +79,9 @@ def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said
         visit, fault = None, str(error)
     try:
         seen = seen_in(visit, rules) if visit else Seen(fault=fault)
-        delivering = Delivering(_ways(settings), deliveries(settings, visit), settings.cluster)
+        ends = deliveries(settings, visit)
+        dead = frozenset(name for name in ends if visit and visit.outbox.state(name).state == "dead")
+        delivering = Delivering(_ways(settings), ends, settings.cluster, dead)
     finally:
         if visit:
             visit.close()
@@ -108,6 +113,9 @@ def seen_in(visit: Visit, rules: Sequence[Rule]) -> Seen:
                 found.sources[name] = Heard(events, tuple(_about(name, findings)), kept=bool(blocks))
                 events_in = Scanner(Plan(())).events_in(_last(blocks))
                 found.add(islice(events_in, LOOKED_AT * 2), SCHEMAS, wanted)
+        for kept in visit.alerts.listed(most=_ALERTS):
+            if kept.alert.actor and len(kept.alert.actor) <= LONGEST:
+                found.alerts.setdefault(kept.alert.rule, Counter())[kept.alert.actor] += 1
     except (StoreError, OSError) as error:
         return Seen(fault=str(error))
     return found

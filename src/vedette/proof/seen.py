@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vedette.event import Event
 from vedette.schema import Schema
 
 MOST = 5_000
 """Names that are told apart in a format: who is in a log is for anybody to write."""
+_NODE = "system:node:"
 LONGEST = 256
 """Characters of a name that is kept."""
 
@@ -42,12 +44,29 @@ class Heard:
     """False: its records are kept nowhere, so that their fields cannot be looked at."""
 
 
+class Traced(NamedTuple):
+    """What became of a tracer's last request."""
+
+    format: str
+    """Of the log that it had to come back through."""
+    time: int
+    """When that was known, nanoseconds since 1970 UTC."""
+    level: str
+    """How much of it came back, or nothing where it did not come."""
+
+
 @dataclass(slots=True)
 class Seen:
     """What was looked at."""
 
     formats: dict[str, SeenFormat] = field(default_factory=dict)
     sources: dict[str, Heard] = field(default_factory=dict)
+    traced: dict[str, Traced] = field(default_factory=dict)
+    """By the tracer's subject."""
+    nodes: set[str] = field(default_factory=set)
+    """Addresses that nodes came from."""
+    alerts: dict[str, Counter[str]] = field(default_factory=dict)
+    """Rule -> actor -> alerts of late."""
     where: str = ""
     """What was looked at, in a few words: `the last 20,000 records of evidence`."""
     fault: str = ""
@@ -67,10 +86,17 @@ class Seen:
             for text, steps in asked.get(event.format, {}).items():
                 if text not in found.fields and event.values(steps).items:
                     found.fields.add(text)
-            _count(found.actors, event.text("actor"))
+            actor = event.text("actor")
+            _count(found.actors, actor)
+            if actor.startswith(_NODE) and event.format == "kube_audit" and len(self.nodes) < MOST:
+                # Several where somebody put one in front: the last is the server's own word.
+                self.nodes.add(event.text("address").rpartition(", ")[2])
             _count(found.addresses, event.text("address"))
             if event.format == "observation":
                 found.kinds.add(event.text("observation"))
+                if event.text("observation") == "tracer":
+                    words = (event.text("value.format"), event.time, event.text("value.level"))
+                    self.traced[event.text("subject")] = Traced(*words)
 
 
 def _count(names: Counter[str], name: str) -> None:

@@ -37,7 +37,7 @@ def _matched(given: Given) -> Link | None:
 def _allowed(given: Given) -> Link | None:
     from vedette.proof.links.allowed import Allowed
 
-    return None if given.settings is None else Allowed(given.settings, given.rules_under, given.today)
+    return None if given.settings is None else Allowed(given.settings, given.rules_under, given.today, given.seen)
 
 
 def _delivered(given: Given) -> Link | None:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from vedette.cases import BadCase, Case, RulesUnder, alerts_of, cases_of, settings_for
+from vedette.proof.fit import Misfit, misfits
+from vedette.proof.seen import Seen
 from vedette.proof.stranger import in_namespace, strangers
-from vedette.proof.verdict import LinkResult, State, Variant, of_variants
+from vedette.proof.verdict import LinkResult, State, Variant, of_variants, worst
 from vedette.rule import Rule
 from vedette.settings.effective import Settings
 
@@ -33,11 +35,12 @@ class Allowed:
 
     name = NAME
 
-    def __init__(self, settings: Settings, rules_under: RulesUnder, today: date) -> None:
-        """`rules_under`: the rules read with some settings; `today`: of which exceptions hold."""
+    def __init__(self, settings: Settings, rules_under: RulesUnder, today: date, seen: Seen | None = None) -> None:
+        """`rules_under`: the rules read with some settings; `today`: of which exceptions hold; `seen`: what came."""
         self._settings = settings
         self._under = rules_under
         self._today = today
+        self._seen = seen
         self._laid: dict[tuple[int, object], tuple[Settings, Settings]] = {}
         self._own = [
             *(("automation", index) for index, one in enumerate(settings.automation) if not one.off),
@@ -49,18 +52,31 @@ class Allowed:
         """BLIND where everybody is excused from some variant, or where the settings leave the rule without work."""
         if rule.not_configured:
             mend = "say it in vedette.yaml; `vedette config show` names the keys"
-            return LinkResult(NAME, State.BLIND, f"not configured: {rule.not_configured}", mend)
-        lapsed = self._lapsed(rule)
+            why = f"not configured: {rule.not_configured}"
+            return LinkResult(NAME, State.BLIND, why, mend, told_by="settings")
+        found = self._excused(rule)
+        said = list(misfits(rule, self._settings, self._seen)) if self._seen else []
+        if lapsed := self._lapsed(rule):
+            said.append(
+                Misfit(State.READY, lapsed, "take it out of the settings, or give it a new day and a reason why")
+            )
+        if found.state is not State.READY or not said:
+            return found
+        state = worst(one.state for one in said)
+        why, mend = ("; ".join(one.why for one in said), "\n".join(dict.fromkeys(one.mend for one in said)))
+        return LinkResult(NAME, state, why, mend, () if state is State.BLIND else found.variants)
+
+    def _excused(self, rule: Rule) -> LinkResult:
         entries = [path for path in self._own if self._names(path, rule)]
         if not entries:
-            return LinkResult(NAME, State.READY, lapsed)
+            return LinkResult(NAME, State.READY)
         try:
             variants = [self._variant(rule, act, entries) for act in self._acts(rule)]
         except BadCase as error:
             return LinkResult(NAME, State.UNKNOWN, str(error))
         if not variants:
             return LinkResult(NAME, State.UNKNOWN, "the rule has no firing case", "write fires.jsonl")
-        return of_variants(NAME, variants, lapsed)
+        return of_variants(NAME, variants)
 
     def _acts(self, rule: Rule) -> Iterator[_Act]:
         """Each firing case by a stranger, and in each namespace that the settings add."""

@@ -1,0 +1,81 @@
+"""Fit: do the settings' names and networks fit what came?
+
+A settings file that reads well may still be of another site: an owner with a typing error, a quarter of the nodes'
+network, a controller that no entry excuses. None of it shows before an alert fails to come, or comes all day.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vedette.proof.seen import Seen, SeenFormat
+from vedette.proof.verdict import State
+from vedette.rule import Rule
+from vedette.settings.effective import Settings
+
+FEW = 200
+"""Events of which it cannot be said that somebody never comes."""
+_ALIKE = 0.8
+"""How alike two names are, by difflib, for one to be a slip of the other."""
+NOISY = 10
+"""Alerts of one rule about one actor from which on they are its work, or nobody reads them."""
+_SHARE = 0.8
+_OWNED = {"K9": "kube_audit", "K3": "kube_audit", "K4": "kube_audit"}
+"""Rule -> the log that names the owner. K9 guards the name, the others excuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """One thing that does not fit."""
+
+    state: State
+    """BLIND: the rule cannot fire for what it guards. READY: it fires, for the wrong things."""
+    why: str
+    mend: str
+
+
+def misfits(rule: Rule, settings: Settings, seen: Seen) -> Iterator[Misfit]:
+    """What of the settings does not fit what came, for one rule."""
+    form = _OWNED.get(rule.name)
+    if form and settings.owner.name:
+        yield from _owner(rule, settings.owner.name, seen.formats.get(form, SeenFormat()))
+    if rule.name == "K2":
+        yield from _nodes(settings, seen)
+    yield from _noise(rule, seen)
+
+
+def _owner(rule: Rule, owner: str, found: SeenFormat) -> Iterator[Misfit]:
+    if found.events < FEW or owner in found.actors:
+        return
+    near = difflib.get_close_matches(owner, found.actors, n=1, cutoff=_ALIKE)
+    if near:
+        guards = rule.name == "K9"
+        verb = "guards" if guards else "excuses"
+        why = (
+            f"the owner {owner} never came in {found.events:,} events, {near[0]} did: the rule {verb} a name nobody has"
+        )
+        yield Misfit(State.BLIND if guards else State.READY, why, f"owner: {{name: {near[0]}}}, if that is who it is")
+
+
+def _nodes(settings: Settings, seen: Seen) -> Iterator[Misfit]:
+    """Nodes and what runs on their network come from their addresses, which K2 takes for theft if they are not named."""
+    trusted = settings.site_networks()["trusted"]
+    outside = [address for address in seen.nodes if trusted.contains(address) is False]
+    if outside:
+        shown = f"{', '.join(sorted(outside)[:3])}{', …' if len(outside) > 3 else ''}"
+        why = f"{len(outside)} of {len(seen.nodes)} addresses of nodes are outside the trusted networks ({shown})"
+        yield Misfit(State.READY, f"{why}: the rule fires on the cluster itself", "name the nodes' whole network")
+
+
+def _noise(rule: Rule, seen: Seen) -> Iterator[Misfit]:
+    alerts = seen.alerts.get(rule.name)
+    if not alerts:
+        return
+    actor, count = alerts.most_common(1)[0]
+    if count >= NOISY and count >= _SHARE * alerts.total():
+        why = f"{count} of the last {alerts.total()} alerts are about {actor}: nobody reads them any more"
+        yield Misfit(
+            State.READY, why, f"if that is its work: automation: - {{actor: {actor}, rule: {rule.name}, reason: …}}"
+        )
