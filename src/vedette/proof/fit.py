@@ -60,7 +60,7 @@ def _owner(rule: Rule, owner: str, found: SeenFormat) -> Iterator[Misfit]:
 
 
 def _nodes(settings: Settings, seen: Seen) -> Iterator[Misfit]:
-    """Nodes and what runs on their network come from their addresses, which K2 takes for theft if they are not named."""
+    """Nodes, and pods on their network, come from their addresses; K2 takes those for theft that are not named."""
     trusted = settings.site_networks()["trusted"]
     outside = [address for address in seen.nodes if trusted.contains(address) is False]
     if outside:
