@@ -220,3 +220,14 @@ def test_the_settings_routes_say_who_is_told() -> None:
     assert checked("K3", sinks, Way(frozenset(), ("dead",))).in_part is False
     assert checked("K3", sinks, Way(frozenset(), ("dead",), ("good",))).in_part
     assert checked("K3", {}, Way(frozenset(), ("gone",))).state is State.UNKNOWN
+
+
+def test_a_dead_sink_is_no_news_and_neither_is_a_site_without_sinks() -> None:
+    """The finding sink_dead says the one, the settings the other; a route to nobody is news."""
+    dead = {"pager": ByRecord("pager", recorded("dead", "HTTP 404", 0))}
+    way = Way(frozenset(), ("pager",))
+    found = Delivered(Delivering((way,), dead, dead=frozenset({"pager"}))).check(rules()["K3"])
+    assert (found.state, found.told_by) == (State.BLIND, "sink_dead")
+    assert Delivered(Delivering((Way(frozenset(), ()),), {})).check(rules()["K3"]).told_by == "settings"
+    elsewhere = Delivered(Delivering((Way(frozenset({"info"}), ("pager",)),), dead)).check(rules()["K3"])
+    assert (elsewhere.state, elsewhere.told_by) == (State.BLIND, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
@@ -142,3 +143,33 @@ def test_names_that_anybody_may_write_are_bounded() -> None:
     actors = found.formats["kube_audit"].actors
     assert len(actors) == 5_000
     assert max(map(len, actors)) < 256
+
+
+def tracer(level: str, seconds_ago: int) -> dict[str, object]:
+    """What became of a tracer's request."""
+    value = {"format": "kube_audit", "expected": "Metadata"} | ({"level": level} if level else {})
+    time = datetime.fromtimestamp(NOW / 1e9 - seconds_ago, UTC).isoformat()
+    return {"observation": "tracer", "time": time, "subject": "https://10.0.40.10:6443", "value": value}
+
+
+@pytest.mark.parametrize(
+    ("level", "seconds_ago", "blind"), [("", 60, True), ("Metadata", 60, False), ("", 2 * 3600, False)]
+)
+def test_a_tracer_that_did_not_come_back_is_blindness(level: str, seconds_ago: int, blind: bool) -> None:
+    """For every rule on that log, as long as it is the tracer's last word and no old one; K6 says so itself."""
+    records = [*[kube()] * 60, tracer("Metadata", seconds_ago + 300), tracer(level, seconds_ago)]
+    found = checked("K3", seen(records))
+    assert (found.state is State.BLIND) == blind
+    assert found.told_by == ("K6" if blind else "")
+    assert ("tracer" in found.why) == blind
+
+
+def test_blindness_that_is_said_already_is_marked() -> None:
+    """A silence by its finding, what nobody has set up by the settings; lost fields are news."""
+    silence = ("source_silent", "nothing came", "see to it")
+    assert checked("K3", seen([kube()] * 60, [silence])).told_by == "source_silent"
+    assert checked("K3", seen([kube()] * 60), NOW + 3 * 86_400 * 10**9).told_by == "source_silent"
+    assert checked("V4", Seen()).told_by == "settings"
+    assert checked("V3", seen([kube()] * 60)).told_by == "settings"
+    lost = checked("K3", seen([kube(verb=None)] * 60))
+    assert (lost.state, lost.told_by) == (State.BLIND, "")

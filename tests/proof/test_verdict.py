@@ -50,3 +50,11 @@ def test_blind_in_part_means_that_others_still_fire() -> None:
     assert not of_variants("emitted", [blind, Variant("refused", READY, fires=False)]).in_part
     result = of_variants("emitted", [blind, Variant("patch", READY)])
     assert (result.why, result.mend) == ("1 of 2 variants: dropped", "keep it")
+
+
+def test_blindness_is_no_news_only_where_something_says_all_of_it() -> None:
+    """One variant of which nothing tells makes the link news."""
+    dead, silenced = Variant("a", BLIND, "dead", told_by="sink_dead"), Variant("b", BLIND, "silenced")
+    assert of_variants("delivered", [dead, Variant("c", READY)]).told_by == "sink_dead"
+    assert of_variants("delivered", [dead, silenced]).told_by == ""
+    assert of_variants("delivered", [Variant("c", READY)]).told_by == ""

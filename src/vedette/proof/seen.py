@@ -95,10 +95,17 @@ class Seen:
             if event.format == "observation":
                 found.kinds.add(event.text("observation"))
                 if event.text("observation") == "tracer":
-                    words = (event.text("value.format"), event.time, event.text("value.level"))
-                    self.traced[event.text("subject")] = Traced(*words)
+                    self.traced[event.text("subject")] = Traced(
+                        _only(event, "format"), event.time, _only(event, "level")
+                    )
 
 
 def _count(names: Counter[str], name: str) -> None:
     if name and len(name) <= LONGEST and (name in names or len(names) < MOST):
         names[name] += 1
+
+
+def _only(event: Event, key: str) -> str:
+    """A text in an observation's value, or nothing."""
+    found = event.values(("value", key)).items
+    return found[0] if len(found) == 1 and isinstance(found[0], str) else ""

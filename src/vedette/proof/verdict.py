@@ -36,6 +36,9 @@ class Variant:
     """False: an attempt, or what even a whole record leaves open; the rule says less of it than that it fires."""
     witness: str = ""
     """The act that shows it, as a person would say it: `get secrets in vault by eve@example.org`."""
+    told_by: str = ""
+    """What says so already, so that it is no news: the kind of a finding that is open, the rule of an alert, or
+    `settings` for what nobody has set up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class LinkResult:
     concerns: bool = True
     """False: what was given says nothing of this rule (an audit policy says nothing of Vault); the state is then
     UNKNOWN, and no exit code is made of it unless the rule was asked for by name."""
+    told_by: str = ""
+    """As `Variant.told_by`; of several variants that are BLIND only where something says so of each."""
 
     @property
     def blind(self) -> tuple[Variant, ...]:
@@ -91,7 +96,14 @@ def of_variants(link: str, variants: Sequence[Variant], why: str = "") -> LinkRe
     if state is State.READY:
         return LinkResult(link, state, why, "", tuple(variants))
     share = "" if len(of_that) == len(variants) else f"{len(of_that)} of {len(variants)} variants: "
-    return LinkResult(link, state, share + of_that[0].why if of_that else why, _mends(of_that), tuple(variants))
+    said = share + of_that[0].why if of_that else why
+    return LinkResult(link, state, said, _mends(of_that), tuple(variants), told_by=told_by_all(of_that))
+
+
+def told_by_all(variants: Iterable[Variant]) -> str:
+    """What says so already of every one of them, or nothing where one of them is news."""
+    found = [one.told_by for one in variants]
+    return found[0] if found and all(found) else ""
 
 
 def _mends(variants: Iterable[Variant]) -> str:

@@ -41,6 +41,8 @@ class Delivering:
     """By the sink's name."""
     cluster: str = ""
     """The label of every alert, or nothing."""
+    dead: frozenset[str] = frozenset()
+    """Sinks that the store knows to take nothing: the finding `sink_dead` says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class Delivered:
         self._ways = delivering.ways
         self._deliveries = delivering.deliveries
         self._cluster = delivering.cluster
+        self._dead = delivering.dead
 
     def check(self, rule: Rule) -> LinkResult:
         """BLIND where a sink that the rule's alerts go to would tell nobody; in part, where another would."""
@@ -27,7 +28,8 @@ class Delivered:
         way = next((one for one in self._ways if not one.severities or severity in one.severities), None)
         if way is None or not way.to:
             why = f"no route of the settings tells anybody of {severity} alerts"
-            return LinkResult(NAME, State.BLIND, why, "name a sink under sinks:, and in routes: where there are any")
+            mend = "name a sink under sinks:, and in routes: where there are any"
+            return LinkResult(NAME, State.BLIND, why, mend, told_by="" if self._deliveries else "settings")
         labels = self._labels(rule, severity)
         variants = [self._variant(name, labels) for name in way.to]
         found = of_variants(NAME, variants, "; ".join(f"{one.name}: {one.why}" for one in variants if one.why))
@@ -52,4 +54,5 @@ class Delivered:
         if delivery is None:
             return Variant(name, State.UNKNOWN, f"{name} could not be asked")
         told = delivery.told(labels)
-        return Variant(name, told.state, told.why, told.mend)
+        told_by = "sink_dead" if told.state is State.BLIND and name in self._dead else ""
+        return Variant(name, told.state, told.why, told.mend, told_by=told_by)

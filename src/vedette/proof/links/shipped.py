@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vedette.proof.seen import Heard, Seen, SeenFormat
-from vedette.proof.verdict import LinkResult, State, Variant, worst
+from vedette.proof.verdict import LinkResult, State, Variant, told_by_all, worst
 from vedette.rule import Block, Detection, Node, Not, Op, Rule, Test, Text
 
 NAME = "shipped"
@@ -25,6 +26,8 @@ FEW = 50
 _LATE = 86_400
 """Seconds without any event after which a format is taken for lost, where no source's own history says it sooner."""
 _SECOND = 1_000_000_000
+_TRACED = 3600
+"""Seconds for which a tracer's last word counts; it speaks at least once an hour."""
 BREAKING = frozenset({"source_silent", "source_trouble", "unparsed", "lag", "late", "cannot_look"})
 """Kinds of findings that say that events of a source are lost or late."""
 _MENDS = {
@@ -39,7 +42,7 @@ _OBSERVERS = {
     "counter": "name each API server under sources: kube:",
     "file_hash": "name the policy file and the static manifest under sources: hashes:",
     "completion_missing": "watch: {completion: on}, where the audit policy keeps RequestReceived",
-    "tracer": "say watch: {tracer: …}",
+    "tracer": "name the API server, or Vault, under sources: tracer:",
     "server_log": "nothing of vedette's reads servers' own logs; the rule's other documents are what there is",
 }
 
@@ -54,6 +57,16 @@ class _Part:
     state: State
     why: str
     mend: str
+    told_by: str
+
+
+class _Judged(NamedTuple):
+    """What is known of one format, or of one kind of observation."""
+
+    state: State
+    why: str = ""
+    mend: str = ""
+    told_by: str = ""
 
 
 class Shipped:
@@ -79,62 +92,72 @@ class Shipped:
         told = broken or [one for one in parts if one.why]
         why = _said(told, first)
         mend = "\n".join(dict.fromkeys(one.mend for one in told if one.mend))
-        variants = tuple(Variant(one.document, one.state, one.why, one.mend) for one in first)
-        return LinkResult(NAME, state, why, mend if broken or why else "", variants if len(variants) > 1 else ())
+        variants = tuple(Variant(one.document, one.state, one.why, one.mend, told_by=one.told_by) for one in first)
+        told_by = told_by_all(one for one in variants if one.state is State.BLIND)
+        mend = mend if broken or why else ""
+        return LinkResult(NAME, state, why, mend, variants if len(variants) > 1 else (), told_by=told_by)
 
     def _part(self, rule: Rule, detection: Detection) -> _Part:
         form = detection.format
         # The document that has the rule's name says what the rule reads; a count has that of its detections.
         main = {one.format for one in rule.detections if one.name == rule.name}
         second = bool(main) and (form not in main or (form == OBSERVATION and detection.name != rule.name))
-        if form == OBSERVATION:
-            state, why, mend = self._observed(detection)
-        else:
-            state, why, mend = self._logged(form, self._needed(rule, form))
-        return _Part(detection.name, second, state, why, mend)
+        found = self._observed(detection) if form == OBSERVATION else self._logged(form, self._needed(rule, form))
+        return _Part(detection.name, second, *found)
 
-    def _observed(self, detection: Detection) -> tuple[State, str, str]:
+    def _observed(self, detection: Detection) -> _Judged:
         kinds = sorted(set(_kinds(detection.node)))
         found = self._seen.formats.get(OBSERVATION, SeenFormat()).kinds
         missing = [kind for kind in kinds if kind not in found]
         if not missing:
-            return State.READY, "", ""
+            return _Judged(State.READY)
         if "completion_missing" in missing or "server_log" in missing:
             # Nothing is observed while nothing is wrong: that it never came says nothing.
-            return State.UNKNOWN, f"no {missing[0]} was ever observed, which says little", _OBSERVERS[missing[0]]
-        return State.BLIND, f"no {missing[0]} is observed", _OBSERVERS.get(missing[0], "")
+            why = f"no {missing[0]} was ever observed, which says little"
+            return _Judged(State.UNKNOWN, why, _OBSERVERS[missing[0]])
+        # An observer that is set up and cannot look is the finding `cannot_look`.
+        return _Judged(State.BLIND, f"no {missing[0]} is observed", _OBSERVERS.get(missing[0], ""), "settings")
 
     def _needed(self, rule: Rule, form: str) -> list[str]:
         return list(dict.fromkeys(name for one in rule.needs if one.format == form for name in one.fields))
 
-    def _logged(self, form: str, fields: list[str]) -> tuple[State, str, str]:
+    def _logged(self, form: str, fields: list[str]) -> _Judged:
         sources = {name: one for name, one in self._seen.sources.items() if one.events.get(form)}
         found = self._seen.formats.get(form, SeenFormat())
         if not sources and not found.events:
-            return State.BLIND, f"no {form} event has ever come", _MENDS.get(form, "")
+            return _Judged(State.BLIND, f"no {form} event has ever come", _MENDS.get(form, ""), "settings")
         broken = [trouble for one in sources.values() for trouble in self._troubles(one)]
         if broken and len({name for name, one in sources.items() if [*self._troubles(one)]}) == len(sources):
-            return State.BLIND, broken[0][1], broken[0][2]
+            return _Judged(State.BLIND, broken[0][1], broken[0][2], broken[0][0])
         if not found.events and not all(one.kept for one in sources.values()):
-            return (
-                State.UNKNOWN,
-                f"{form} events come and are not kept: their fields cannot be looked at",
-                "evidence: on",
-            )
+            why = f"{form} events come and are not kept: their fields cannot be looked at"
+            return _Judged(State.UNKNOWN, why, "evidence: on")
         if not found.events:
-            return State.BLIND, f"no {form} event is among {self._seen.where}", _MENDS.get(form, "")
+            return _Judged(State.BLIND, f"no {form} event is among {self._seen.where}", _MENDS.get(form, ""))
         age = (self._now - found.latest) / _SECOND
         if found.latest and age > _LATE:
-            return State.BLIND, f"the last {form} event is {age / 3600:,.0f} h old", "see that the log is still written"
+            # How long a log may be quiet says its own history, by which the watcher finds silence.
+            why = f"the last {form} event is {age / 3600:,.0f} h old"
+            return _Judged(State.BLIND, why, "see that the log is still written", "source_silent")
+        if subject := self._untraced(form):
+            why = f"the tracer's last request to {subject} did not come back through the log"
+            return _Judged(State.BLIND, why, "vedette alerts show, of the open alert of K6", "K6")
         absent = [name for name in fields if name not in found.fields]
         lost = [name for name in absent if name in ALWAYS.get(form, ())]
         if lost and found.events >= FEW:
             why = f"none of {found.events:,} {form} events has {', '.join(lost)}"
-            return State.BLIND, why, "let the shipper send the record as the server wrote it"
+            return _Judged(State.BLIND, why, "let the shipper send the record as the server wrote it")
         said = [broken[0][1]] if broken else []
         if absent:
             said.append(f"not seen in {found.events:,} events: {', '.join(absent)}")
-        return State.READY, "; ".join(said), broken[0][2] if broken else ""
+        return _Judged(State.READY, "; ".join(said), broken[0][2] if broken else "")
+
+    def _untraced(self, form: str) -> str:
+        """Where the tracer's last request did not come back from, if it went lately; or nothing."""
+        for subject, one in self._seen.traced.items():
+            if one.format == form and not one.level and self._now - one.time < _TRACED * _SECOND:
+                return subject
+        return ""
 
     def _troubles(self, one: Heard) -> Iterator[tuple[str, str, str]]:
         return (trouble for trouble in one.troubles if trouble[0] in BREAKING)
