@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vedette.escape import slack, terminal
+from vedette.escape import logql, slack, terminal
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,20 @@ def test_nothing_that_slack_could_obey_gets_through(text: str) -> None:
     assert not {"<", ">"} & set(shown)
     read = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     assert read == terminal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("kube-audit", "kube-audit"),
+        ("Jürgen ÿ", "Jürgen ÿ"),
+        ('a"} or {b="\\', r"a\"} or {b=\"\\"),
+        ("\x00\x1b\n\x7f", r"\x00\x1b\x0a\x7f"),
+        ("\x80\x85\x9b\xad", r"\u0080\u0085\u009b\u00ad"),
+        ("\u202e\U000e0041", r"\u202e\U000e0041"),
+        ("\ud800", "\ufffd"),
+    ],
+)
+def test_a_text_in_a_query_is_the_text(text: str, written: str) -> None:
+    r"""Go takes \xNN for a byte, so only ASCII is written so; a lone surrogate it refuses."""
+    assert logql(text) == written

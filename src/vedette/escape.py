@@ -57,8 +57,11 @@ def shell(text: str) -> str:
 
 
 def logql(text: str) -> str:
-    """`text` for the inside of a double-quoted LogQL string, which is Go's."""
-    return "".join(f"\\{char}" if char in '"\\' else _shown(char) for char in text)
+    """`text` for the inside of a double-quoted LogQL string, which is Go's.
+
+    A lone surrogate, which Go cannot write, becomes U+FFFD.
+    """
+    return "".join(_logql_shown(char) for char in text)
 
 
 def slack(text: str) -> str:
@@ -68,6 +71,14 @@ def slack(text: str) -> str:
     meant so; it knows no other. Bold, code and `:emoji:` have no escape there: hostile text stands in plain_text.
     """
     return terminal(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _logql_shown(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    # \x9b would be a byte to Go, \u009b is the character.
+    shown = _shown("\ufffd" if "\ud800" <= char <= "\udfff" else char)
+    return shown.replace("\\x", "\\u00") if char >= "\x80" else shown
 
 
 def _yaml_shown(char: str) -> str:
