@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pages.markdown import code, header, table
 from vedette import app
 from vedette.cases import SETTINGS
+from vedette.render.differences import DIFFERENCES
 from vedette.render.logql_rule import Rendered, render_rule
 from vedette.rule import Rule
 
@@ -14,6 +15,11 @@ _INTRODUCTION = """
 What [`vedette render loki`](../loki.md) carries of the pack, under the settings of the cases. A document that is read by a
 correlation only has no query of its own.
 """
+_ODD = """
+Generated rules and lines go through vedette's engine and through Loki's own LogQL; both say the same of each line, but for these
+kinds, which a test recognises one by one.
+
+""".lstrip()
 
 
 def page() -> str:
@@ -26,7 +32,9 @@ def page() -> str:
     said += "\n" + table(("document", "on Loki"), (row for rule, one in rendered for row in rows(rule, one)))
     said += "\n## What vedette tells and Loki does not\n\n"
     gaps = dict.fromkeys(gap for _, one in rendered for query in [*one.queries, *one.counts] for gap in query.gaps)
-    return said + "".join(f"- {gap}\n" for gap in gaps)
+    said += "".join(f"- {gap}\n" for gap in gaps)
+    said += "\n## Of one line\n\n" + _ODD + "".join(f"- {reason}\n" for reason in DIFFERENCES.values())
+    return said
 
 
 def rows(rule: Rule, rendered: Rendered) -> Iterator[tuple[str, str]]:

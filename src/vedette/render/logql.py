@@ -237,7 +237,10 @@ class _Pipeline:
         # A label is for people to read; what is counted by its value must stay whole.
         cut = "" if self._counted else _CUT
         fields_out = " ".join(f'"{_MARK}" (replace "{_MARK}" "?" {cut.format(name) or name})' for _, name in labelled)
-        code.emit(when(f'ne {reaction} ""', f"{{{{ print {reaction} {fields_out} }}}}"))
+        # A label with U+FFFD in it, or a byte that is no UTF-8, makes Loki's whole answer a status 500: its own parser
+        # of labels takes the one for the other.
+        whole = f'regexReplaceAll "(\\\\x00?)\\ufffd" (print {reaction} {fields_out}) "${{1}}?"'
+        code.emit(when(f'ne {reaction} ""', f"{{{{ {whole} }}}}"))
         found = [(self._selector, "The streams of this log.")]
         for text in text_filters(detection.node, fields.server_texts):
             found.append((text, "A cheap look at the text: every finding has one of these in it."))

@@ -9,6 +9,8 @@ from vedette.render.logql_template import TYPE_MAP, Code, assign, is_kind, quote
 
 Steps = tuple[str | int, ...]
 NEVER = "0"
+AROUND = " \t\r\n\v\f\x1e\0\ufeff"
+"""Characters around a record that are no part of it: blanks, a record separator, NUL bytes, a byte order mark."""
 _STRING = '"string"'
 
 
@@ -43,7 +45,8 @@ class Record:
     def __init__(self, code: Code) -> None:
         """Decode the line into `$record`."""
         self.code = code
-        code.emit("{{ $line := fromJson __line__ }}{{ $record := $none }}")
+        code.emit(f"{{{{ $bare := trimAll {quoted(AROUND)} __line__ }}}}")
+        code.emit("{{ $line := fromJson $bare }}{{ $record := $none }}")
         code.emit(when(is_kind("$line", TYPE_MAP), assign("$record", "$line")))
 
     def part(self, *keys: str) -> str:

@@ -56,7 +56,7 @@ class SshdFields:
 
     guard = "true"
     server_texts = frozenset[str]()
-    prefilters = (r'Accepted|\\u00(?:4[1-9a-fA-F]|[67])|"MESSAGE" *: *\[',)
+    prefilters = (r'Accepted|\\u00(?:4[1-9a-fA-F]|[567])|"MESSAGE"\s*:\s*\[',)
     """In every such line; of the journal's JSON an escaped letter, or a message that is a list of bytes."""
 
     def __init__(self, record: Record, node: Node) -> None:
@@ -82,9 +82,15 @@ class SshdFields:
     def field(self, steps: Steps) -> Found:
         """Where a field stands. Raises CannotRender."""
         name = keys_of(steps)
+        if name == "outcome":
+            return Found(self.record.made("outcome", self.outcome(), lambda _: ""))
         if name not in ("event", "method", "user", "actor", "address", "host", "object", "program"):
             raise CannotRender(f"sshd's `{name}`")
         self._parsed()
+        if name == "host":
+            return Found(
+                self.record.made("host", 'index $none ""', lambda one: when('ne $host ""', assign(one, "$host")))
+            )
         variable = {"actor": "$user", "object": "$host"}.get(name, f"${name}")
         return Found(variable, unknown="$nowhere" if name == "address" else "0")
 
@@ -96,7 +102,7 @@ class SshdFields:
         for name in ("event", "method", "user", "address"):
             code.emit(f'{{{{ ${name} := index $none "" }}}}')
         code.emit('{{ $nowhere := 0 }}{{ $said := "" }}{{ $program := "" }}{{ $host := "" }}{{ $rest := "" }}')
-        code.emit(when('hasPrefix "{" __line__', self._journal(), _syslog()))
+        code.emit(when('hasPrefix "{" $bare', self._journal(), _syslog()))
         code.emit(_trimmed("$said"))
         code.emit(assign("$said", f'regexReplaceAll {pattern(_SOLARIS)} $said ""'))
         code.emit(assign("$said", f'regexReplaceAll {pattern(REPEATED)} $said "${{1}}"'))
@@ -105,28 +111,40 @@ class SshdFields:
 
     def _journal(self) -> str:
         record = self.record
-        message, item = '(index $record "MESSAGE")', record.code.name("i")
         comm, exe, unit, uid, named = (
             f'(index $record "{key}")' for key in ("_COMM", "_EXE", "_SYSTEMD_UNIT", "_UID", "SYSLOG_IDENTIFIER")
         )
         is_program = f"eq (count {quoted(_PROGRAM)} (print {{}})) 1"
-        own = f"or (eq (count {pattern(_UNIT)} (print {unit})) 1)"
-        own += f' (and ({is_program.format(comm)}) (or (eq (print {uid}) "0") ({is_kind(uid, _NIL)})))'
+        root = f'(or ({is_kind(uid, _NIL)}) (and ({is_kind(uid, _STRING)}) (eq (print {uid}) "0")))'
+        own = f"or (eq (count {pattern(_UNIT)} (print {unit})) 1) (and ({is_program.format(comm)}) {root})"
+        named_so = when(is_program.format(named), assign("$program", f"print {named}"))
         ours = when(
             f"or {comm} {exe} {unit}",
-            when(own, assign("$program", '"sshd"')),
-            when(is_program.format(named), assign("$program", '"sshd"')),
+            when(
+                own,
+                assign("$program", '"sshd"')
+                + when(is_program.format(comm), assign("$program", f"print {comm}"), named_so),
+            ),
+            named_so,
         )
-        as_bytes = f"{{{{ range {item} := {message} }}}}" + when(
-            is_kind(item, '"float64"'), assign("$said", f'printf "%s%c" $said (int {item})')
+        said = "".join(
+            _read(record.code.name("i"), f'(index $record "{key}")', name)
+            for key, name in (("MESSAGE", "$said"), ("_HOSTNAME", "$host"))
         )
-        text = when(
-            is_kind(message, _STRING),
-            assign("$said", f"print {message}"),
-            when(is_kind(message, TYPE_LIST), as_bytes + "{{ end }}"),
-        )
-        host = '(index $record "_HOSTNAME")'
-        return ours + text + when(is_kind(host, _STRING), assign("$host", f"print {host}"))
+        return ours + said
+
+
+def _read(item: str, value: str, name: str) -> str:
+    """Statements that give `name` a journal field's text; what is no UTF-8 comes as a list of its bytes."""
+    byte = f"(mod (add (mod (int {item}) 256) 256) 256)"
+    spelt = when(is_kind(item, '"float64"'), assign(name, f'printf "%s%%%02x" {name} {byte}'))
+    as_bytes = f"{{{{ range {item} := {value} }}}}{spelt}{{{{ end }}}}" + assign(name, _mended(f"(urldecode {name})"))
+    return when(is_kind(value, _STRING), assign(name, f"print {value}"), when(is_kind(value, TYPE_LIST), as_bytes))
+
+
+def _mended(text: str) -> str:
+    """The expression of a text with U+FFFD for each byte that is no UTF-8, which RE2 takes for one."""
+    return f'regexReplaceAll "\\ufffd" {text} "\\ufffd"'
 
 
 _NIL = '"<nil>"'
@@ -165,7 +183,7 @@ def _syslog() -> str:
     )
     rfc = _taken(RFC5424, "$program", "${3}") + _taken(RFC5424, "$host", "${2}") + _taken(RFC5424, "$said", "${5}")
     rfc += when('eq $host "-"', assign("$host", '""'))
-    text = '{{ $text := regexReplaceAll "[\\r\\n]+$" __line__ "" }}'
+    text = f"{{{{ $text := {_mended('$bare')} }}}}"
     return text + when(f"eq (count {pattern(RFC5424)} $text) 1", rfc, line)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vedette.network import Networks
 from vedette.rule import Regex, Text, Wild
@@ -153,10 +153,7 @@ def text_condition(values: tuple[Text | Regex, ...], item: str, *, cased: bool) 
         if cased:
             conditions.append(f"eq {item} " + " ".join(quoted(text) for text in plain))
         else:
-            if any(set(text) & set("Σσς") for text in plain):
-                raise CannotRender("a text with a sigma in it, compared whatever its case")
-            folded = f'(lower (replace "\\u0130" "i\\u0307" {item}))'
-            conditions.append(f"eq {folded} " + " ".join(quoted(text.lower()) for text in plain))
+            conditions.append(f"eq {_folded(item, plain)} " + " ".join(quoted(text.lower()) for text in plain))
     for value in values:
         if isinstance(value, Regex):
             flags = f"(?{value.flags})" if value.flags else ""
@@ -168,10 +165,19 @@ def text_condition(values: tuple[Text | Regex, ...], item: str, *, cased: bool) 
     return conditions[0] if len(conditions) == 1 else "or " + " ".join(f"({one})" for one in conditions)
 
 
+def _folded(item: str, texts: Sequence[str]) -> str:
+    """The expression of `item` in lower case, to be compared with `texts`. Raises CannotRender."""
+    if any(set(text) & set("Σσς") for text in texts):
+        raise CannotRender("a text with a sigma in it, compared whatever its case")
+    return f'(lower (replace "\\u0130" "i\\u0307" {item}))'
+
+
 def _wild(value: Text, item: str, *, cased: bool) -> str:
     first, *rest = value.parts
-    if cased and isinstance(first, str) and rest == [Wild.MANY]:
-        return f"hasPrefix {quoted(first)} {item}"
+    if isinstance(first, str) and rest == [Wild.MANY]:
+        # In lower case, as the engine has it; a pattern would take U+017F for s as well.
+        begin, text = (first, item) if cased else (first.lower(), _folded(item, [first]))
+        return f"hasPrefix {quoted(begin)} {text}"
     if cased and first is Wild.MANY and len(rest) == 2 and isinstance(rest[0], str) and rest[1] is Wild.MANY:
         return f"contains {quoted(rest[0])} {item}"
     pieces = [escaped(part) if isinstance(part, str) else _WILD[part] for part in value.parts]
@@ -205,7 +211,8 @@ _BRACKETS, _BETWEEN = r"^[\[][^\]]*(?:[\]](?::[0-9]{1,5})?)?$", r"^[\[]([^\]]*)(
 _LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
 BLANKS = r"\s\v\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 """What Python takes for a blank, in a class of a pattern of Go's."""
-_BLANK = f"^[{BLANKS}]+|[{BLANKS}]+$"
+AROUND_BLANKS = f"^[{BLANKS}]+|[{BLANKS}]+$"
+"""What Python's strip takes off."""
 _HOST = rf"^{_LABEL}(?:\.{_LABEL})*\.?$"
 
 
@@ -216,7 +223,7 @@ def inside(code: Code, networks: Networks, item: str, verdict: str) -> str:
     prefix. Loki's own `ip()` does not know `::1` and takes `::ffff:10.0.0.1` for an address of its own.
     """
     bare, digits, number = code.name("a"), code.name("h"), code.name("n")
-    clean = f'{{{{ {bare} := regexReplaceAll {quoted(_BLANK)} {item} "" }}}}'
+    clean = f'{{{{ {bare} := regexReplaceAll {quoted(AROUND_BLANKS)} {item} "" }}}}'
     whole = bare
     text = clean + f'{{{{ {digits} := "" }}}}{{{{ {number} := {bare} }}}}'
     port = quoted(":[0-9]{1,5}$")

@@ -157,16 +157,18 @@ class Judge:
         other = test.values[0]
         assert isinstance(other, FieldPath)
         allowed, allowed_unknown = find(other.steps)
-        left = "{}" if test.cased else "(lower {})"
+        shown = "(print {})" if test.cased else "(lower (print {}))"
 
         def check(item: str) -> str:
             hit = self._code.name("x")
-            mine = left.format(item)
             same = allowed(
-                lambda one: when(is_kind(one, _STRING), when(f"eq {left.format(one)} {mine}", assign(hit, "true")))
+                lambda one: when(
+                    f'ne (printf "%T" {one}) {_NIL}',
+                    when(f"eq {shown.format(one)} {shown.format(item)}", assign(hit, "true")),
+                )
             )
             no = when(f"not {hit}", assign(out, f"min {out} {allowed_unknown}"))
-            return when(is_kind(item, _STRING), f"{{{{ {hit} := false }}}}{same}{no}")
+            return when(f'ne (printf "%T" {item}) {_NIL}', f"{{{{ {hit} := false }}}}{same}{no}")
 
         # Until an element is found that is not among them, all are; what is not in the record may be another.
         start = f"{{{{ {out} := 2 }}}}"

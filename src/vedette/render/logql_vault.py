@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from vedette.render.logql_record import Found, Record, Steps, keys_of
-from vedette.render.logql_template import TYPE_LIST, TYPE_MAP, CannotRender, assign, is_kind, json_text, quoted, when
+from vedette.render.logql_template import (
+    AROUND_BLANKS,
+    TYPE_LIST,
+    TYPE_MAP,
+    CannotRender,
+    assign,
+    is_kind,
+    json_text,
+    quoted,
+    when,
+)
 
 _LOGIN = r"^(auth/.+?)/(?:login(?:/[^/]+)?|oidc/callback|callback)$"
 _UNREACHABLE = (
@@ -25,13 +35,21 @@ _SPARSE = frozenset({"", "auth", "request", "response", "response.auth", "reques
 class VaultFields:
     """An entry of a Vault audit device."""
 
-    guard = f'and ({is_kind("$record.request", TYPE_MAP)}) (index $record "type")'
     server_texts = frozenset({"type", "path", "request.path", "request.operation"})
     """Texts that the server writes in clear."""
 
     def __init__(self, record: Record) -> None:
         """Of one decoded line."""
         self.record = record
+        # A key may be there with nothing behind it.
+        key = record.code.name("k")
+
+        def found(name: str) -> str:
+            more = when(f'eq {key} "type"', assign(name, "true"))
+            return f"{{{{ range {key}, $_ := $record }}}}{more}{{{{ end }}}}"
+
+        typed = record.made("a type is there", "false", found)
+        self.guard = f"and ({is_kind('$record.request', TYPE_MAP)}) {typed}"
 
     def path(self) -> str:
         """The variable with the path without its namespace."""
@@ -280,7 +298,7 @@ def _cut(name: str, prefix: str) -> str:
 
 
 def _said(operation: str, path: str) -> str:
-    return f'trim (print {operation} " " {path})'
+    return f'regexReplaceAll {quoted(AROUND_BLANKS)} (print {operation} " " {path}) ""'
 
 
 def _texts(name: str, item: str, source: str, without: str) -> str:

@@ -4,7 +4,8 @@
 // answered by a line of standard output, in order: {"answers": [...]}, one for each query. An answer is
 // {"error": "..."} of a query that cannot be parsed, or {"lines": [...]}: for each line null where the query leaves it
 // out, else its labels. Of a metric query they are those of the sample that the line becomes. The labels of the stream
-// are the equality matchers of the query's selector; what the selector says beyond them is not judged.
+// are the equality matchers of the query's selector; what the selector says beyond them is not judged. A label that is
+// no UTF-8, or has U+FFFD in it, is an error, as it is to Loki, which answers such a query with status 500.
 package main
 
 import (
@@ -13,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/grafana/loki/v3/pkg/logql/syntax"
 	"github.com/prometheus/prometheus/model/labels"
@@ -103,9 +106,16 @@ func judged(query string, lines [][]byte) answer {
 	}
 	found := make([]map[string]string, len(lines))
 	for at, line := range lines {
-		if named, passes := run(line); passes {
-			found[at] = named
+		named, passes := run(line)
+		if !passes {
+			continue
 		}
+		for label, value := range named {
+			if strings.ContainsRune(value, utf8.RuneError) {
+				return answer{Error: fmt.Sprintf("line %d: the label %s is no UTF-8: %q", at, label, value)}
+			}
+		}
+		found[at] = named
 	}
 	return answer{Lines: found}
 }

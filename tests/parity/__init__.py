@@ -1,0 +1,1 @@
+"""Generated rules and lines, and what vedette's engine and Loki's LogQL say of them."""
