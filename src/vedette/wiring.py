@@ -39,6 +39,7 @@ from vedette.watch.heartbeat import Heartbeat
 from vedette.watch.loop import COMPLETING, OBSERVATIONS, Loop
 from vedette.watch.observing import Observing
 from vedette.watch.pulse import Pulse
+from vedette.watch.rounds import Rounds
 from vedette.watch.status import Status
 from vedette.watch.telling import Manner, Route, Telling
 from vedette.watch.watcher import Watcher
@@ -130,7 +131,10 @@ def make_watcher(
     couriers = [Courier(sink, store, telling, composer, pulse, now) for sink in told]
     names = [sink.name for sink in told]
     lapsed = settings.lapsed(datetime.now(UTC).date())
-    findings = Findings(store, telling, pulse, watched, octets(settings.watch.free_space), names, now, lapsed)
+    rounds = _rounds(request, settings, rules, store, pulse, now)
+    findings = Findings(
+        store, telling, pulse, watched, octets(settings.watch.free_space), names, now, lapsed, rounds is not None
+    )
     status = Status(store, pulse, sources, names, now)
     servers = [Server(*listen, status.answer)] if listen else []
     return Watcher(
@@ -142,7 +146,25 @@ def make_watcher(
         _observers(settings),
         servers,
         _heartbeat(settings, status, pulse),
+        rounds,
     )
+
+
+def _rounds(
+    request: WatchRequest,
+    settings: Settings,
+    rules: Sequence[Rule],
+    store: Store,
+    pulse: Pulse,
+    now: Callable[[], int],
+) -> Rounds | None:
+    """What proves on a schedule that each rule can fire, where the settings do not turn it off."""
+    every = float(seconds(settings.watch.prove))
+    if not every:
+        return None
+    from vedette.reproving import Prover
+
+    return Rounds(every, Prover(settings, rules, store.folder, request.rules, now), pulse)
 
 
 def _listen(settings: Settings) -> tuple[str, int] | None:

@@ -223,6 +223,7 @@ def _check_spans(written: Written, findings: Findings) -> None:
     watch: YamlPath = ("watch",)
     limits: list[tuple[Span, YamlPath, int, int]] = [
         (written.watch.hold, (*watch, "hold"), 1, _HOUR),
+        (written.watch.prove, (*watch, "prove"), 1, 86400),
         (written.watch.lateness, (*watch, "lateness"), 1, _HOUR),
         (written.watch.evidence_for, (*watch, "evidence_for"), _HOUR, _YEARS),
         (written.watch.alerts_for, (*watch, "alerts_for"), _HOUR, _YEARS),
@@ -233,7 +234,7 @@ def _check_spans(written: Written, findings: Findings) -> None:
             if hasattr(entry, key):
                 limits.append((getattr(entry, key), (*path, key), 1, most))
     for span, path, least, most in limits:
-        if span and not least <= seconds(span) <= most:
+        if span not in ("", "off") and not least <= seconds(span) <= most:
             message = f"{path[-1]} is {span}; it must be {_span(least)} to {_span(most)}"
             findings.error(path, message)
 

@@ -67,7 +67,8 @@ def _word(key: Key) -> Schema:
     """A text: any, one of a few, or a measure."""
     if key.type is not str:
         pattern = (SPAN if key.type is Span else SIZE).pattern
-        return {"type": ["string", "null"], "pattern": f"^{pattern.removesuffix(chr(92) + 'Z')}$"}
+        words = "|".join([*key.says.choices, pattern.removesuffix(chr(92) + "Z")])
+        return {"type": ["string", "null"], "pattern": f"^({words})$" if key.says.choices else f"^{words}$"}
     return {"enum": [*key.says.choices, None]} if key.says.choices else {"type": ["string", "null"]}
 
 

@@ -206,10 +206,11 @@ def _choice(raw: object, key: Key, path: YamlPath, findings: Findings) -> str:
 def _measure(raw: object, key: Key, path: YamlPath, findings: Findings) -> str:
     """A length of time or a number of bytes, with its unit."""
     form, example = (SPAN, "90s, 15m, 2h or 30d") if key.type is Span else (SIZE, "64MB or 2GB")
+    if raw in key.says.choices:
+        return str(raw)
     if not isinstance(raw, str) or not form.match(raw):
-        findings.error(
-            path, f"{_name(path)} must be a number with its unit, not {_said(raw)}", f"for example {example}"
-        )
+        mend = f"for example {', '.join((*key.says.choices, example))}"
+        findings.error(path, f"{_name(path)} must be a number with its unit, not {_said(raw)}", mend)
         return ""
     return raw
 

@@ -213,6 +213,9 @@ class Watch:
             choices=_SWITCH,
         ),
     ] = "off"
+    prove: Annotated[
+        Span, Says("How often it is proven anew that each rule can fire; off: never.", choices=("off",))
+    ] = Span("15m")
     evidence_for: Annotated[Span, Says("How long evidence segments are kept.")] = Span("90d")
     evidence_size: Annotated[Size, Says("How much room they may take, all together.")] = Size("20GB")
     free_space: Annotated[Size, Says("Less free space than this in the state folder is a finding.")] = Size("1GB")

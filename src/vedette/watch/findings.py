@@ -32,6 +32,11 @@ _LAG = 300.0
 _BEHIND = 256 << 20
 """Bytes that wait."""
 _SPAN = 300 * _SECOND
+_UNPROVEN = 86_400 * _SECOND
+"""How long it may be unknown whether a rule can fire: a far end that is away for an hour is no finding."""
+_PROOF = frozenset({"rule_blind", "rule_unknown"})
+_SINCE = "unknown"
+"""Under this name the store keeps since when a link could not be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,15 @@ class Findings:
     now: Callable[[], int]
     lapsed: Sequence[str] = ()
     """A sentence for each exception of the settings that excuses no longer."""
+    proving: bool = False
+    """Rules are proven on a schedule; until the first proof after a start what the last one found holds."""
     _counts: list[tuple[int, dict[str, dict[str, int]]]] = field(default_factory=list)
     """Sums of the last minutes, to tell what changed within them."""
 
     def look(self) -> None:
         """Open what is found and was not, close what was and is no longer."""
         now = self.now()
+        waits = self.proving and self.pulse.proof is None
         with self.store.database.transaction():
             found = {_id(one): one for one in self._all(now)}
             known = {kept.key: kept for kept in self.store.alerts.open_findings()}
@@ -74,7 +82,7 @@ class Findings:
                     opened[alert.id] = alert
             self.telling.changed(opened, now)
             for key, kept in known.items():
-                if key not in found:
+                if key not in found and not (waits and kept.alert.rule in _PROOF):
                     self.telling.close(kept, now, "vedette: it no longer holds")
         self.telling.wake()
 
@@ -85,6 +93,7 @@ class Findings:
         yield from self._sinks()
         yield from self._disk()
         yield from self._watcher(now)
+        yield from self._proof(now)
 
     def _source(self, one: Watched, now: int) -> Iterable[Finding]:
         name = one.source.name
@@ -213,6 +222,32 @@ class Findings:
                     Severity.CRITICAL,
                     f"{rule} opens so many alerts that only the first are told",
                     f"vedette alerts list --rule {rule}",
+                )
+
+    def _proof(self, now: int) -> Iterable[Finding]:
+        proof = self.pulse.proof
+        if proof is None:
+            return
+        unknown: dict[str, dict[str, str]] = {}
+        for one in proof.rules:
+            if one.blind:
+                how = "can fire in part only" if one.in_part else "cannot fire"
+                yield Finding("rule_blind", one.rule, one.severity, f"{one.rule} {how}: {one.blind}", one.mend)
+            for link, why in one.unknown.items():
+                unknown.setdefault(link, {})[one.rule] = why
+        before: dict[str, int] = self.store.progress.noted(_SINCE) or {}
+        since = {link: before.get(link, now) for link in unknown}
+        if since != before:
+            self.store.progress.note(_SINCE, since)
+        for link, rules in unknown.items():
+            if now - since[link] > _UNPROVEN:
+                long, why = span((now - since[link]) / _SECOND), "; ".join(dict.fromkeys(rules.values()))
+                yield Finding(
+                    "rule_unknown",
+                    link,
+                    Severity.WARNING,
+                    f"{link}: whether {', '.join(rules)} can fire could not be checked for {long}: {why}",
+                    f"vedette prove {next(iter(rules))} says what to do",
                 )
 
 

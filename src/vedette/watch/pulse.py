@@ -6,9 +6,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vedette.engine.live import Step
+from vedette.rule import Severity
 
 _SECOND = 1_000_000_000
 _FRESH = 15.0
@@ -29,6 +30,36 @@ class SourcePulse:
     """Seconds of the longest silence that ended since it was last asked for."""
     records: int = 0
     """Since the start; a silence before the first of them may be the watcher's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """One rule in a proof."""
+
+    rule: str
+    severity: Severity
+    state: str
+    """PROVEN, READY, BLIND or UNKNOWN."""
+    links: Mapping[str, str]
+    """Link -> its state, by the same words."""
+    blind: str = ""
+    """Why it cannot fire, where nothing else says so already; or nothing."""
+    in_part: bool = False
+    """It can all the same, for some of its variants."""
+    mend: str = ""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Link that could not be checked -> why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of proving that each rule can fire."""
+
+    at: int
+    """When, nanoseconds since 1970 UTC."""
+    seconds: float
+    """How long it took."""
+    rules: tuple[Proven, ...]
 
 
 class Pulse:
@@ -55,6 +86,10 @@ class Pulse:
         """Observers that cannot look: name -> (why, mend)."""
         self.partial: dict[str, str] = {}
         """Sinks of which some far end, not all, is not told: name -> which and why."""
+        self.proof: Proof | None = None
+        """The last one since the start."""
+        self.traced: dict[str, tuple[float, int]] = {}
+        """Tracer -> seconds that its last request needed to come back, and when it had (nanoseconds since 1970 UTC)."""
         self.reload_failed = ""
         """Why the settings were not taken up at the last reload, or nothing."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 _LONGEST_TURN = 60
 """Seconds after which a loop that has not turned is taken for dead."""
+_PROOF_STATES = ("PROVEN", "READY", "BLIND", "UNKNOWN")
 _STATES = ("ok", "failing", "dead")
 
 
@@ -91,6 +92,7 @@ class Status:
         yield from self._records()
         yield from self._alerts()
         yield from self._sinks()
+        yield from self._proof()
         free = GaugeMetricFamily("vedette_state_free_bytes", "Bytes free where alerts and evidence are kept.")
         free.add_metric([], self.store.free())
         yield free
@@ -148,6 +150,34 @@ class Status:
                     refused.add_metric([one.name, reason], number)
         yield taken
         yield refused
+
+    def _proof(self) -> Iterator[Metric]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        said = "1 for the state in which a link of a rule is, 0 for the others; the link all is the whole rule."
+        states = GaugeMetricFamily("vedette_rule_state", said, labels=["rule", "link", "state"])
+        at = GaugeMetricFamily("vedette_proof_timestamp_seconds", "When it was last proven what rules can fire.")
+        took = GaugeMetricFamily("vedette_proof_seconds", "How long that took.")
+        proof = self.pulse.proof
+        if proof is not None:
+            at.add_metric([], proof.at / _SECOND)
+            took.add_metric([], proof.seconds)
+            for one in proof.rules:
+                for link, now in (("all", one.state), *one.links.items()):
+                    for state in _PROOF_STATES:
+                        states.add_metric([one.rule, link, state], int(state == now))
+        yield states
+        yield at
+        yield took
+        back = GaugeMetricFamily(
+            "vedette_tracer_seconds", "How long a tracer's last request needed to come back.", labels=["name"]
+        )
+        came = GaugeMetricFamily("vedette_tracer_timestamp_seconds", "When it came back.", labels=["name"])
+        for name, (seconds, when) in list(self.pulse.traced.items()):
+            back.add_metric([name], seconds)
+            came.add_metric([name], when / _SECOND)
+        yield back
+        yield came
 
     def _alerts(self) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily

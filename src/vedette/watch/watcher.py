@@ -17,6 +17,7 @@ from vedette.watch.heartbeat import Heartbeat
 from vedette.watch.loop import Loop
 from vedette.watch.observing import Observing
 from vedette.watch.pulse import Pulse
+from vedette.watch.rounds import Rounds
 
 _log = logging.getLogger("vedette.watch")
 _IDLE = 0.1
@@ -41,6 +42,7 @@ class Watcher:
     observers: Sequence[Observer] = ()
     servers: Sequence[Server] = ()
     heartbeat: Heartbeat | None = None
+    rounds: Rounds | None = None
     on_turn: Callable[[], None] = lambda: None
     """Called after each turn in the loop's thread."""
     hurry: bool = False
@@ -86,6 +88,8 @@ class Watcher:
             self.observing.start(self.observers)
         if self.heartbeat is not None:
             self._begin([self.heartbeat])
+        if self.rounds is not None:
+            self._begin([self.rounds])
 
     def _begin(self, threads: Sequence[threading.Thread]) -> None:
         for thread in threads:

@@ -28,7 +28,8 @@ class Matched:
             return LinkResult(NAME, State.UNKNOWN, str(error), "mend the case")
         firing = [one for one in results if one.case.fires]
         if not firing:
-            return LinkResult(NAME, State.UNKNOWN, "the rule has no firing case", "write one: CONTRIBUTING.md")
+            mend = "write one: CONTRIBUTING.md"
+            return LinkResult(NAME, State.UNKNOWN, "the rule has no firing case", mend, told_by="settings")
         variants = tuple(
             Variant(
                 one.case.name, State.BLIND if one.fault else State.READY, one.fault, f"{one.case.file}:{one.case.line}"

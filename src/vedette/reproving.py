@@ -1,0 +1,87 @@
+"""Proving again and again, beside a running watcher: what `vedette prove` says, as values that the watcher keeps."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vedette.proof.verdict import LinkResult, RuleResult, State
+from vedette.rule import Rule
+from vedette.settings import Settings
+from vedette.watch.pulse import Proof, Proven
+
+SELDOM = frozenset({"matched", "allowed"})
+"""Links that depend on rules and settings alone, and cost seconds: a reload makes another prover."""
+_ANEW = 86_400.0
+"""Seconds after which they are checked again all the same."""
+
+
+class Prover:
+    """Made for one watcher; its calls come from one thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Sequence[Rule],
+        folder: Path,
+        extra: tuple[str, ...] = (),
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`folder`: of the store. `extra`: files and folders of further rules."""
+        self._settings = settings
+        self._rules = rules
+        self._folder = folder
+        self._extra = extra
+        self._now = now
+        self._known: dict[tuple[str, str], LinkResult] = {}
+        self._known_at = 0.0
+
+    def __call__(self, rest: Callable[[], bool]) -> Proof | None:
+        """Every rule, every link. `rest` is called between two rules; None where it says that nobody waits for it."""
+        from vedette import proving
+        from vedette.proof.prove import prove
+
+        began = time.monotonic()
+        if began - self._known_at > _ANEW:
+            self._known = {}
+            self._known_at = began
+        given = proving.here(self._settings, self._rules, self._folder, self._now(), proving.Said(rules=self._extra))
+        found: list[Proven] = []
+        rested = 0.0
+        for result in prove(self._rules, given, self._known):
+            for link in result.links:
+                if link.link in SELDOM:
+                    self._known[result.rule.name, link.link] = link
+            found.append(_proven(result))
+            before = time.monotonic()
+            if rest():
+                return None
+            rested += time.monotonic() - before
+        return Proof(self._now(), time.monotonic() - began - rested, tuple(found))
+
+
+def _proven(result: RuleResult) -> Proven:
+    """A rule's proof, with what of it is news: a finding that is open, an alert or the settings say the rest."""
+    rule, links = result.rule, [one for one in result.links if one.concerns]
+    news = [one for one in links if one.state is State.BLIND and not one.told_by]
+    why = "; ".join(f"{one.link}: {one.why}" for one in news)
+    unknown = [one for one in links if one.state is State.UNKNOWN and not one.told_by]
+    return Proven(
+        rule=rule.name,
+        severity=rule.severity,
+        state=result.state.value,
+        links={one.link: one.state.value for one in result.links},
+        blind=why,
+        in_part=bool(news) and all(one.in_part for one in news),
+        mend=_mend(rule.name, news),
+        # A rule of which it is known that it is blind is told as that.
+        unknown={one.link: one.why for one in unknown} if result.state is State.UNKNOWN else {},
+    )
+
+
+def _mend(rule: str, links: Sequence[LinkResult]) -> str:
+    """What fits into a sentence; a piece of an audit policy does not, and `vedette prove` shows it."""
+    said = [one.mend for one in links if one.mend and "\n" not in one.mend]
+    return "; ".join(dict.fromkeys([*said, f"vedette prove {shlex.quote(rule)} shows the whole of it"]))
