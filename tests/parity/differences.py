@@ -45,7 +45,10 @@ def _again(case: Case, change: Callable[[dict[str, object]], dict[str, object]])
     document = _document(case.line)
     if document is None:
         return False
-    line = json.dumps(change(document)).encode()
+    changed = change(document)
+    if json.dumps(changed) == json.dumps(document):
+        return False
+    line = json.dumps(changed).encode()
     return case.engine.answer(line).said == case.loki
 
 
