@@ -35,7 +35,7 @@ def test_all_is_well_under_a_healthy_policy(healthy: Path) -> None:
     assert done.returncode == 0, done.stdout
     lines = done.stdout.decode().splitlines()
     assert lines[0].split() == ["rule", "severity", "state", "emitted"]
-    assert [line.split()[0] for line in lines[1:]] == ["K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9"]
+    assert [line.split()[0] for line in lines[1:]] == ["K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10"]
     assert all(line.split()[2:] == ["READY", "ok"] for line in lines[1:])
     assert b"not judged: V1, V4, V5, V6, V7: not from the Kubernetes audit log" in done.stderr
     assert b"judged here: emitted; no other link was asked for" in done.stderr
