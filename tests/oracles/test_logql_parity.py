@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +103,7 @@ def test_rules_of_the_pack_on_generated_lines(oracle: Oracle) -> None:
                 ]
                 judges.judge(detection, lines, found)
     checked(found, 19 * OF_THE_PACK, 10)
+    assert found.rules >= 19
 
 
 texts = st.one_of(
@@ -174,11 +174,14 @@ def test_any_address_is_inside_alike(oracle: Oracle, listed: list[list[str]]) ->
     assert found.cases == len(listed)
 
 
-@given(text=st.text(st.one_of(st.characters(exclude_categories=()), st.characters(max_codepoint=0xFF)), min_size=1))
+_sayable = st.characters(exclude_categories=("Cs",), exclude_characters="\ufffd")
+
+
+@given(text=st.text(st.one_of(_sayable, st.characters(max_codepoint=0xFF)), min_size=1))
 def test_any_text_is_itself_in_a_selector(oracle: Oracle, text: str) -> None:
-    """Loki reads what `escape.logql` writes; a lone surrogate, which Go cannot have, as U+FFFD."""
+    """Loki reads what `escape.logql` writes; a label with U+FFFD it cannot answer with."""
     found = oracle.ask([f'{{job="{logql(text)}"}} |= "x"'], [b"x"])
-    assert found == [[{"job": re.sub("[\ud800-\udfff]", "\ufffd", text)}]]
+    assert found == [[{"job": text}]]
 
 
 def test_a_query_that_loki_refuses_is_an_answer(oracle: Oracle) -> None:
