@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from vedette import app
-from vedette.cases import pack_settings
 from vedette.formats import SCHEMAS
-from vedette.problem import Problem
-from vedette.proof.apiserver import ApiServer
-from vedette.proof.audit_policy import AuditPolicy
+from vedette.offline import Said, offline, policy_from
 from vedette.proof.deliveries import ByAlertmanager, ByRecord, BySlackApp, BySlackWebhook, Delivery, Told, recorded
-from vedette.proof.links.base import Delivering, Given, Unread, Way
-from vedette.proof.naming import Naming
-from vedette.proof.policy_reading import PolicyError, read_policy
+from vedette.proof.links.base import Delivering, Given, Way
 from vedette.proof.seen import LONGEST, Heard, Seen
 from vedette.proof.verdict import State
 from vedette.rule import Rule
@@ -28,7 +22,6 @@ from vedette.store.alerts import Kept
 from vedette.store.database import StoreError
 from vedette.store.segments import tail
 from vedette.store.visit import Visit
-from vedette.yaml_text import MAX_BYTES
 
 LOOKED_AT = 20_000
 """Records of evidence that are looked at, of each source."""
@@ -36,35 +29,6 @@ _ALERTS = 1_000
 """The latest alerts, among which noise is looked for."""
 _ROOM = 4 << 20
 """Bytes of evidence that are read of each source, as stored; audit logs shrink to a tenth."""
-
-
-def policy_from(name: str, data: bytes | None = None) -> AuditPolicy | Unread:
-    """The audit policy in the file `name`, or in `data`, or why it cannot be read."""
-    try:
-        if data is None:
-            with Path(name).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        return read_policy(data, name)
-    except PolicyError as error:
-        return Unread(error.problems)
-    except OSError as error:
-        return Unread((Problem(name, 0, 0, "", f"cannot be read: {error.strerror}"),))
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a person gave on the command line."""
-
-    policy: AuditPolicy | Unread | None = None
-    apiserver: ApiServer = field(default_factory=ApiServer)
-    rules: tuple[str, ...] = ()
-    """Files and folders of further rules."""
-
-
-def offline(settings: Settings, said: Said) -> Given:
-    """What a repository of cluster configuration can be judged by: the policy and the API server's flags alone."""
-    naming = Naming(pack_settings().site_texts(), settings.site_texts())
-    return Given(app.rules_under(said.rules), said.policy, said.apiserver, naming)
 
 
 def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said: Said) -> Given:

@@ -41,13 +41,14 @@ class Prover:
     def __call__(self, rest: Callable[[], bool]) -> Proof | None:
         """Every rule, every link. `rest` is called between two rules; None where it says that nobody waits for it."""
         from vedette import proving
+        from vedette.offline import Said
         from vedette.proof.prove import prove
 
         began = time.monotonic()
         if began - self._known_at > _ANEW:
             self._known = {}
             self._known_at = began
-        given = proving.here(self._settings, self._rules, self._folder, self._now(), proving.Said(rules=self._extra))
+        given = proving.here(self._settings, self._rules, self._folder, self._now(), Said(rules=self._extra))
         found: list[Proven] = []
         rested = 0.0
         for result in prove(self._rules, given, self._known):

@@ -59,17 +59,18 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     import time
 
-    from vedette import app, proving
+    from vedette import app, offline
     from vedette.proof.links.base import Unread
     from vedette.proof.prove import prove
 
     settings = app.load_settings(args.config)
     rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
     policy = _policy(args.policy) if args.policy else None
-    said = proving.Said(policy, _apiserver(args), tuple(args.rules))
+    said = offline.Said(policy, _apiserver(args), tuple(args.rules))
     if (policy is not None or said.apiserver.flags is not None) and not args.here:
-        given = proving.offline(settings, said)
+        given = offline.offline(settings, said)
     else:
+        from vedette import proving
         from vedette.wiring import state_folder
 
         folder = state_folder(settings, args.state)
@@ -105,12 +106,10 @@ def _apiserver(args: argparse.Namespace) -> ApiServer:
 
 
 def _policy(name: str) -> AuditPolicy | Unread:
-    from vedette import proving
+    from vedette.offline import policy_from
     from vedette.yaml_text import MAX_BYTES
 
-    if name == "-":
-        return proving.policy_from("standard input", sys.stdin.buffer.read(MAX_BYTES + 1))
-    return proving.policy_from(name)
+    return policy_from("standard input", sys.stdin.buffer.read(MAX_BYTES + 1)) if name == "-" else policy_from(name)
 
 
 def _say(results: Sequence[RuleResult], policy: AuditPolicy | Unread | None, *, named: bool) -> None:
