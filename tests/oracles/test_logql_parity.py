@@ -174,7 +174,7 @@ def test_any_address_is_inside_alike(oracle: Oracle, listed: list[list[str]]) ->
     assert found.cases == len(listed)
 
 
-_sayable = st.characters(exclude_categories=("Cs",), exclude_characters="\ufffd")
+_sayable = st.characters(codec="utf-8", exclude_characters="\ufffd")
 
 
 @given(text=st.text(st.one_of(_sayable, st.characters(max_codepoint=0xFF)), min_size=1))
