@@ -60,7 +60,7 @@ lab: .venv/dev.done ## real servers on loopback with both engines, until Ctrl-C;
 test-lab: .venv/dev.done ## a real act for each rule, from the server to Slack's stand-in, by both engines
 	VEDETTE_LAB=1 .venv/bin/python -m pytest -ra tests/lab
 
-record: .venv/dev.done ## record examples/logs anew from the lab's servers (root, six minutes)
+record: .venv/dev.done ## record examples/logs anew from the lab's servers (root, two minutes)
 	@.venv/bin/python -m lab --build
 	BIN="$$(.venv/bin/python -c 'from lab.built import folder; print(folder())')" bash examples/record/record.sh examples/logs
 

@@ -85,6 +85,18 @@ def opened(lab: Lab, act: Act) -> dict[str, Any] | None:
     return None
 
 
+def blind(lab: Lab) -> dict[str, set[str]]:
+    """Rule -> the links that `vedette prove` finds broken; rules without any are left out."""
+    words = ("--here", "--state", str(lab.watch.state), "--policy", str(lab.kube.policy_file), "-o", "json")
+    done = lab.watch.command("prove", *words)
+    assert done.returncode in (0, 1), done.stderr
+    found = {
+        one["rule"]: {link["link"] for link in one["links"] if link["state"] == "BLIND"}
+        for one in json.loads(done.stdout)
+    }
+    return {rule: links for rule, links in found.items() if links}
+
+
 def table(hops: Iterable[Hops]) -> str:
     """One line a path, seconds."""
     lines = [f"{'rule':5} {'line':>7} {'alert':>7} {'manager':>8} {'slack':>7}"]

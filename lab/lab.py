@@ -180,6 +180,8 @@ class Lab:
         self.watch.write(self.settings())
         self.watch.reload()
         until(self._looks, "vedette has looked at the API server", 30.0)
+        # An ordinary login: a log that never had a line is one that nobody knows to be the right one.
+        self.sshd.login()
 
     def _own(self, name: str) -> Path:
         folder = self.folder / name
