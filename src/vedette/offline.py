@@ -10,7 +10,7 @@ from vedette.cases import pack_settings
 from vedette.problem import Problem
 from vedette.proof.apiserver import ApiServer
 from vedette.proof.audit_policy import AuditPolicy
-from vedette.proof.links.base import Given, Unread
+from vedette.proof.links.base import Given, Ruler, Unread
 from vedette.proof.naming import Naming
 from vedette.proof.policy_reading import PolicyError, read_policy
 from vedette.settings import Settings
@@ -38,6 +38,8 @@ class Said:
     apiserver: ApiServer = field(default_factory=ApiServer)
     rules: tuple[str, ...] = ()
     """Files and folders of further rules."""
+    ruler: Ruler | None = None
+    """The Loki whose ruler is the engine in use."""
 
 
 def offline(settings: Settings, said: Said) -> Given:

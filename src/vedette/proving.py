@@ -45,7 +45,8 @@ def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said
         seen = seen_in(visit, rules) if visit else Seen(fault=fault)
         ends = deliveries(settings, visit)
         dead = frozenset(name for name in ends if visit and visit.outbox.state(name).state == "dead")
-        delivering = Delivering(_ways(settings), ends, settings.cluster, dead)
+        ways = _ways(settings, on_loki=said.ruler is not None)
+        delivering = Delivering(ways, ends, settings.cluster, dead) if ways else None
     finally:
         if visit:
             visit.close()
@@ -56,6 +57,7 @@ def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said
         seen=seen,
         now=now,
         delivering=delivering,
+        ruler=said.ruler,
     )
 
 
@@ -111,7 +113,11 @@ def _about(name: str, findings: Sequence[Kept]) -> Iterator[tuple[str, str, str]
             yield alert.rule, alert.title, alert.why
 
 
-def _ways(settings: Settings) -> tuple[Way, ...]:
+def _ways(settings: Settings, *, on_loki: bool) -> tuple[Way, ...]:
+    """Who is told. A ruler tells Alertmanager and no other sink: those that the settings name are asked, if any."""
+    if on_loki:
+        members = tuple(one.name for one in settings.sinks.alertmanager)
+        return (Way(frozenset(), members),) if members else ()
     if settings.routes:
         return tuple(Way(frozenset(one.severity), one.to, one.fallback) for one in settings.routes)
     said = settings.sinks

@@ -1,4 +1,4 @@
-"""Matched: cases that fail, and groups that do not run, are broken links."""
+"""Matched: cases that fail are a broken link."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.scans import SETTINGS
 from vedette import app
-from vedette.proof.links.matched import Matched, MatchedOnLoki
+from vedette.proof.links.matched import Matched
 from vedette.proof.verdict import State
 from vedette.rule import Rule
 
@@ -47,15 +47,3 @@ def test_a_rule_without_cases_is_unknown(tmp_path: Path) -> None:
     """Nothing shows that it can fire."""
     found = Matched(app.rules_under()).check(replace(rule("K3"), folder=tmp_path))
     assert (found.state, found.why) == (State.UNKNOWN, "the rule has no firing case")
-
-
-def test_a_ruler_is_as_it_was_found() -> None:
-    """Loaded and healthy, broken, not to be carried, and not to be asked are four results."""
-    link = MatchedOnLoki(
-        {"K3": (State.READY, "", ""), "K4": (State.BLIND, "vedette-K4 does not run", "render it")},
-        {"K10": "observations are not in Loki"},
-    )
-    assert link.check(rule("K3")).state is State.READY
-    assert link.check(rule("K4")).why == "vedette-K4 does not run"
-    assert (link.check(rule("K10")).state, link.check(rule("K10")).why) == (State.BLIND, "observations are not in Loki")
-    assert MatchedOnLoki({}, {}, "refused the connection").check(rule("K3")).state is State.UNKNOWN

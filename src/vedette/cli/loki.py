@@ -53,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         settings = app.load_settings(args.config)
-        wanted = _wanted(settings, args)
-        lines, ruler, url, tenant = _clients(settings, args)
+        ought = wanted(settings, args)
+        lines, ruler, url, tenant = clients(settings, args)
     except app.Wrong as error:
         print(error, file=sys.stderr)
         return 2
     try:
-        checks = status(lines, ruler, wanted, tenant)
+        checks = status(lines, ruler, ought, tenant)
     except (CannotAsk, BadSecret, OSError) as error:
         where = "" if isinstance(error, BadSecret) else f"{terminal(args.ruler or url)}: "
         print(f"vedette: {where}{terminal(str(error))}", file=sys.stderr)
@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(check.state == "ok" for check in checks) else 1
 
 
-def _wanted(settings: Settings, args: argparse.Namespace) -> Wanted:
+def wanted(settings: Settings, args: argparse.Namespace) -> Wanted:
+    """What ought to run there. Raises app.Wrong."""
     from vedette import app
     from vedette.cli.render_loki import groups_text, jobs, rendered_rules
     from vedette.loki_status.asking import Wanted, expected_groups
@@ -91,7 +92,7 @@ def _wanted(settings: Settings, args: argparse.Namespace) -> Wanted:
     return Wanted(groups, {**JOBS, **named}, float(seconds(settings.watch.evidence_for)), passed_over)
 
 
-def _clients(settings: Settings, args: argparse.Namespace) -> tuple[LokiClient, LokiClient, str, str]:
+def clients(settings: Settings, args: argparse.Namespace) -> tuple[LokiClient, LokiClient, str, str]:
     """For lines, for the ruler; and the URL and tenant that hold. Raises app.Wrong."""
     from vedette import app
     from vedette.clients.loki import LokiClient

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vedette.proof.apiserver import ApiServer
     from vedette.proof.audit_policy import AuditPolicy
-    from vedette.proof.links.base import Unread
+    from vedette.proof.links.base import Ruler, Unread
     from vedette.proof.verdict import RuleResult
+    from vedette.settings import Settings
 
 EXAMPLES = """\
 examples:
   vedette prove                                   every link of every rule here: what came, what is told, and to whom
+  vedette prove --on loki=http://127.0.0.1:3100   the same, where the ruler of a Loki is the engine
   vedette prove --policy audit-policy.yaml        which rules can fire under an audit policy, and what breaks the others
   vedette prove K3 K4 --policy -                  two rules, every variant by name; the policy from standard input
   vedette prove --here --policy policy.yaml --severity critical    both; exit 1 only for what is critical
@@ -36,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kube-version", metavar="VERSION", help="of the API server, 1.34 for instance")
     parser.add_argument(
         "--here", action="store_true", help="with --policy: judge this site too, and not the policy alone"
+    )
+    parser.add_argument(
+        "--on",
+        metavar="loki[=URL]",
+        help="the engine in use: vedette's own, or the ruler of a Loki (default: the one in sources.loki)",
     )
     parser.add_argument("--state", default="", metavar="FOLDER", help="the folder of the store, as of `vedette watch`")
     parser.add_argument(
@@ -66,8 +73,8 @@ def _run(args: argparse.Namespace) -> int:
     settings = app.load_settings(args.config)
     rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
     policy = _policy(args.policy) if args.policy else None
-    said = offline.Said(policy, _apiserver(args), tuple(args.rules))
-    if (policy is not None or said.apiserver.flags is not None) and not args.here:
+    said = offline.Said(policy, _apiserver(args), tuple(args.rules), _ruler(settings, args))
+    if (policy is not None or said.apiserver.flags is not None) and not (args.here or args.on):
         given = offline.offline(settings, said)
     else:
         from vedette import proving
@@ -103,6 +110,38 @@ def _apiserver(args: argparse.Namespace) -> ApiServer:
     if isinstance(found, tuple):
         raise app.Wrong(found)
     return ApiServer(found, version, args.apiserver_flags)
+
+
+def _ruler(settings: Settings, args: argparse.Namespace) -> Ruler | None:
+    """What the ruler of a Loki runs, where that is the engine in use. Raises app.Wrong."""
+    from vedette import app
+    from vedette.cli.loki import clients, wanted
+    from vedette.cli.render_loki import rendered_rules
+    from vedette.clients.base import BadSecret
+    from vedette.loki_status.asking import CannotAsk, status
+    from vedette.proof.links.base import Ruler
+
+    if not args.on:
+        return None
+    engine, _, url = args.on.partition("=")
+    if engine != "loki":
+        raise app.Wrong([f"--on {args.on}: write loki or loki=URL"])
+    asked = argparse.Namespace(
+        url=url, tenant="", token_file="", ca_file="", ruler="", rule=args.names, rules=args.rules, job=[]
+    )
+    rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
+    rendered = rendered_rules(settings, rules, {})
+    refused = {
+        rule.name: "; ".join(one.refused.values()) for rule, one in rendered if not one.queries and not one.counts
+    }
+    lines, ruler, _, tenant = clients(settings, asked)
+    try:
+        return Ruler(tuple(status(lines, ruler, wanted(settings, asked), tenant)), refused)
+    except (CannotAsk, BadSecret, OSError) as error:
+        return Ruler(fault=f"no Loki could be asked: {error}")
+    finally:
+        lines.close()
+        ruler.close()
 
 
 def _policy(name: str) -> AuditPolicy | Unread:

@@ -40,6 +40,8 @@ class Check:
     why: str = ""
     """What it costs, or what kept vedette from looking."""
     mend: str = ""
+    of: tuple[str, ...] = ()
+    """The groups or formats that it is about; none: all."""
 
 
 @dataclass(frozen=True, slots=True)

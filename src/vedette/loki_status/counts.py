@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from vedette.clients.loki_ruler import Config, Sample
 from vedette.loki_status.base import Check, RulerSeen, State, Unasked, total
 
+_LONG = ("kube_audit", "vault_audit")
+"""Formats whose lines may be long."""
 _REASONS = 8
 """Reasons that are told of."""
 # The reasons of loki_discarded_samples_total, Loki 3.7.8, pkg/validation/validate.go.
@@ -136,7 +138,12 @@ def discard_checks(metrics: Sequence[Sample] | Unasked, tenant: str) -> Iterator
             why, mend = _REFUSED.get(reason, ("no rule sees them", "look at the reason in Loki's documentation"))
             lines = "1 line was" if count == 1 else f"{count} lines were"
             yield Check(
-                "discarded", State.WRONG, f"{lines} refused since Loki's start, of any stream: {reason}", why, mend
+                "discarded",
+                State.WRONG,
+                f"{lines} refused since Loki's start, of any stream: {reason}",
+                why,
+                mend,
+                _LONG if reason == "line_too_long" else (),
             )
     if counted.total():
         return

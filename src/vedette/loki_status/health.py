@@ -51,9 +51,12 @@ def _health(group: LoadedGroup) -> Iterator[Check]:
                 f"{group.name} {rule.name} fails: {rule.last_error or 'no reason given'}",
                 "a rule that fails finds nothing",
                 _mend(rule.last_error),
+                of=(group.name,),
             )
         elif rule.health not in ("ok", "unknown"):
-            yield Check("health", State.UNKNOWN, f"{group.name} {rule.name} has the health {rule.health!r}")
+            yield Check(
+                "health", State.UNKNOWN, f"{group.name} {rule.name} has the health {rule.health!r}", of=(group.name,)
+            )
 
 
 def _mend(error: str) -> str:
@@ -78,6 +81,7 @@ def _times(group: LoadedGroup, now: float) -> Iterator[Check]:
             f"{group.name} was last evaluated {span(now - last)} ago; its interval is {group.interval:g} s",
             "what came since is not looked at, and its window passes by",
             "restart the ruler, and read its log; is it overloaded?",
+            of=(group.name,),
         )
     if group.evaluation_time > group.interval:
         yield Check(
@@ -86,6 +90,7 @@ def _times(group: LoadedGroup, now: float) -> Iterator[Check]:
             f"an evaluation of {group.name} takes {group.evaluation_time:.1f} s, its interval is {group.interval:g} s",
             "evaluations are left out, and with them bursts",
             "give the querier more room, or keep other logs out of the streams with this job",
+            of=(group.name,),
         )
 
 
@@ -103,6 +108,7 @@ def _waiting(groups: Sequence[LoadedGroup], seen: RulerSeen) -> Check:
             what,
             f"they were loaded {span(now - since)} ago",
             "read the ruler's log; restart it",
+            of=tuple(group.name for group in groups),
         )
     return Check(
         "health",
@@ -110,6 +116,7 @@ def _waiting(groups: Sequence[LoadedGroup], seen: RulerSeen) -> Check:
         what,
         "a rule that was loaded a moment ago waits for its turn",
         f"ask again in {longest:g} s",
+        of=tuple(group.name for group in groups),
     )
 
 
@@ -132,6 +139,7 @@ def _failures(names: set[str], metrics: Sequence[Sample], tenant: str) -> Iterat
                 f"{failed} of {done} evaluations of rules of {group} failed since the ruler's start",
                 "what came then may not have been looked at",
                 "see the rule's last error, or the ruler's log",
+                of=(group,),
             )
         missed = by_kind["rule_group_iterations_missed_total"]
         if missed * 100 > by_kind["rule_group_iterations_total"]:
@@ -141,6 +149,7 @@ def _failures(names: set[str], metrics: Sequence[Sample], tenant: str) -> Iterat
                 f"{missed} evaluations of {group} were left out since the ruler's start, the one before took too long",
                 "a burst between two evaluations is not seen whole",
                 "give the querier more room",
+                of=(group,),
             )
 
 

@@ -131,7 +131,9 @@ def stream_checks(streams: Mapping[str, Stream | Unasked]) -> Iterator[Check]:
     """Whether the logs are there under the labels that the rules expect, by format; and whether lines are events."""
     for source, stream in streams.items():
         if isinstance(stream, Unasked):
-            yield Check("stream", State.UNKNOWN, f"{source}: {stream.why}", "", "grant reading, or give --tenant")
+            yield Check(
+                "stream", State.UNKNOWN, f"{source}: {stream.why}", "", "grant reading, or give --tenant", (source,)
+            )
         else:
             yield _stream(source, stream)
 
@@ -146,6 +148,7 @@ def _stream(source: str, stream: Stream) -> Check:
             f"{name} has no line in {span(LOOKED)}",
             f"no rule on {source} can fire; {there}",
             f"have the shipper set this label, or render with --job {_SHORT.get(source, source)}=NAME",
+            of=(source,),
         )
     if stream.age > _SILENT.get(source, LOOKED):
         return Check(
@@ -154,6 +157,7 @@ def _stream(source: str, stream: Stream) -> Check:
             f"the last line of {name} came {span(stream.age)} ago",
             f"no rule on {source} sees what happens",
             "look at the shipper, and at the log it reads",
+            of=(source,),
         )
     fault = _fault(source, stream.line)
     if fault:
@@ -163,8 +167,9 @@ def _stream(source: str, stream: Stream) -> Check:
             f"the last line of {name} {fault}",
             "the queries judge whole events as their server wrote them",
             "have the shipper take the wrapping off (docker, cri stages) and raise max_line_size",
+            of=(source,),
         )
-    return Check("stream", State.OK, f"the last line of {name} came {span(stream.age)} ago")
+    return Check("stream", State.OK, f"the last line of {name} came {span(stream.age)} ago", of=(source,))
 
 
 def _fault(source: str, line: str) -> str:

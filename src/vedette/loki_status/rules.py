@@ -119,6 +119,7 @@ def _group(group: ExpectedGroup, found: Sequence[LoadedGroup], seen: RulerSeen) 
             f"{group.name} does not run",
             f"{some_rules(len(group.rules))} can never fire",
             "it is stored: ask again after `ruler.poll_interval` (1m), then read the ruler's log" if stored else RENDER,
+            of=(group.name,),
         )
         return
     if len(found) > 1:
@@ -129,6 +130,7 @@ def _group(group: ExpectedGroup, found: Sequence[LoadedGroup], seen: RulerSeen) 
             f"{group.name} runs {len(found)} times, from {files}",
             "of two rules for one thing the older may be the one that tells",
             "keep one of the files",
+            of=(group.name,),
         )
     differing = list(_differing(group, found[0], seen.formatted))
     if differing:
@@ -138,6 +140,7 @@ def _group(group: ExpectedGroup, found: Sequence[LoadedGroup], seen: RulerSeen) 
             f"{group.name} is not what the settings and rules say: {listed(differing)}",
             f"{found[0].file} was rendered with other settings, or edited",
             RENDER,
+            of=(group.name,),
         )
     elif isinstance(seen.formatted, Unasked):
         yield Check(
@@ -146,6 +149,7 @@ def _group(group: ExpectedGroup, found: Sequence[LoadedGroup], seen: RulerSeen) 
             f"the queries of {group.name} could not be compared: {seen.formatted.why}",
             "Loki shows them in its own writing",
             "grant POST /loki/api/v1/format_query",
+            of=(group.name,),
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vedette.proof.links.base import Given, Link
+    from vedette.proof.links.base import Given, Link, Ruler
 
 
 def _emitted(given: Given) -> Link | None:
@@ -24,12 +24,16 @@ def _emitted(given: Given) -> Link | None:
 def _shipped(given: Given) -> Link | None:
     from vedette.proof.links.shipped import Shipped
 
+    if given.ruler is not None:
+        return _on_loki("shipped", given.ruler)
     return None if given.seen is None else Shipped(given.seen, given.now)
 
 
 def _matched(given: Given) -> Link | None:
     from vedette.proof.links.matched import Matched
 
+    if given.ruler is not None:
+        return _on_loki("matched", given.ruler)
     # The cases say nothing of a site; they are run where a site is looked at, and not for a policy alone.
     return None if given.seen is None else Matched(given.rules_under)
 
@@ -43,7 +47,14 @@ def _allowed(given: Given) -> Link | None:
 def _delivered(given: Given) -> Link | None:
     from vedette.proof.links.delivered import Delivered
 
-    return None if given.delivering is None else Delivered(given.delivering)
+    beside = None if given.delivering is None else Delivered(given.delivering)
+    return beside if given.ruler is None else _on_loki("delivered", given.ruler, beside)
+
+
+def _on_loki(name: str, ruler: Ruler, beside: Link | None = None) -> Link:
+    from vedette.proof.links.on_loki import OnLoki
+
+    return OnLoki(name, ruler, beside)
 
 
 LINKS: Mapping[str, Callable[[Given], Link | None]] = {

@@ -16,6 +16,8 @@ from vedette.proof.verdict import LinkResult
 from vedette.rule import Rule
 
 if TYPE_CHECKING:
+    from vedette.loki_status.base import Check
+
     # What asks far ends takes long to import, and an audit policy alone needs none of it.
     from vedette.proof.deliveries import Delivery
     from vedette.proof.seen import Seen
@@ -43,6 +45,18 @@ class Delivering:
     """The label of every alert, or nothing."""
     dead: frozenset[str] = frozenset()
     """Sinks that the store knows to take nothing: the finding `sink_dead` says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """A Loki whose ruler is the engine."""
+
+    checks: tuple[Check, ...] = ()
+    """What `vedette loki status` looks at."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Rule -> why it is not rendered for Loki at all."""
+    fault: str = ""
+    """Why it could not be asked, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,8 @@ class Given:
     now: int = 0
     delivering: Delivering | None = None
     """Who is told, and how that can be asked."""
+    ruler: Ruler | None = None
+    """Where Loki is the engine in use, and not vedette's own."""
 
 
 class Link(Protocol):

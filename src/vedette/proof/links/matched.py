@@ -1,8 +1,6 @@
-"""Matched: does the engine in use find what the rule is for? Its own cases, run by it; of a ruler, what runs there."""
+"""Matched: does the engine find what the rule is for? Its own cases, run by it."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from vedette.cases import BadCase, RulesUnder, run_cases
 from vedette.proof.verdict import LinkResult, State, Variant
@@ -43,27 +41,3 @@ class Matched:
         noisy = [one for one in results if one.fault]
         said = f"; {len(noisy)} quiet cases are not quiet: vedette rules test {rule.name}" if noisy else ""
         return LinkResult(NAME, State.READY, f"{len(variants)} firing cases fire{said}" if noisy else "", "", variants)
-
-
-class MatchedOnLoki:
-    """A ruler: what `vedette loki status` found of each rule's groups, and why Loki cannot carry the others."""
-
-    name = NAME
-
-    def __init__(
-        self, found: Mapping[str, tuple[State, str, str]], refused: Mapping[str, str], fault: str = ""
-    ) -> None:
-        """`found`: rule -> state, why and mend of its groups. `refused`: rule -> why it is not rendered at all.
-        `fault`: why no ruler could be asked."""
-        self._found = found
-        self._refused = refused
-        self._fault = fault
-
-    def check(self, rule: Rule) -> LinkResult:
-        """As the ruler is; UNKNOWN where it could not be asked, BLIND where it cannot carry the rule."""
-        if self._fault:
-            return LinkResult(NAME, State.UNKNOWN, self._fault)
-        if rule.name in self._found:
-            return LinkResult(NAME, *self._found[rule.name])
-        why = self._refused.get(rule.name, "the ruler has no group of it")
-        return LinkResult(NAME, State.BLIND, why, "vedette watch, beside Loki or upon it")
