@@ -6,6 +6,7 @@ A change is never asserted: the changed policy is evaluated, and the rule run on
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from vedette.proof.emission import Emission, Seen, of_all
 from vedette.proof.naming import named_values
 from vedette.rule import Test
 
+_WIDTH = 90
 _ACCOUNTS = "system:serviceaccounts"
 
 
@@ -163,7 +165,7 @@ def rule_lines(rule: PolicyRule) -> list[str]:
     if rule.resources:
         lines.append("    resources:")
         for one in rule.resources:
-            held = [f"group: {json.dumps(one.group)}"]
+            held = [f"group: {_quoted(one.group)}"]
             held += [f"resources: {_flow(one.resources)}"] if one.resources else []
             held += [f"resourceNames: {_flow(one.names)}"] if one.names else []
             lines.append(f"      - {{{', '.join(held)}}}")
@@ -172,8 +174,21 @@ def rule_lines(rule: PolicyRule) -> list[str]:
             lines.append(f"    {key}: {_flow(texts)}")
     if rule.omit_stages:
         lines.append(f"    omitStages: {_flow(sorted(rule.omit_stages))}")
-    return lines
+    return [piece for line in lines for piece in _folded(line)]
+
+
+def _folded(line: str) -> list[str]:
+    """A long line on several, at blanks, which means the same within a flow list."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(
+        line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
 
 
 def _flow(texts: Iterable[str]) -> str:
-    return f"[{', '.join(json.dumps(one) for one in texts)}]"
+    return f"[{', '.join(_quoted(one) for one in texts)}]"
+
+
+def _quoted(text: str) -> str:
+    # Without a blank of its own, for a line is folded at blanks.
+    return json.dumps(text, ensure_ascii=False).replace(" ", "\\x20")
