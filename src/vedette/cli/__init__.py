@@ -23,7 +23,7 @@ COMMANDS = {
     "explain": "say clause by clause why a rule met an event, or did not",
     "init": "write a commented vedette.yaml from observed logs",
     "config": "check and show the settings",
-    "render": "print files for other programs: rights, Loki rules",
+    "render": "print files for other programs: Loki rules, Alertmanager, shippers, rights",
     "loki": "ask a Loki that runs the rules what its ruler really runs",
     "blindspots": "what each source can never show, and what sees it instead",
     "completion": "print the shell completion for bash or zsh",
