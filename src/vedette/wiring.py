@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +16,7 @@ from vedette.clients.base import BadSecret, Http, NoAnswer, secret
 from vedette.engine.live import Live
 from vedette.engine.memory import WindowAct
 from vedette.observers.base import Observer
+from vedette.observers.tracer import Echoes
 from vedette.rule import Rule, Severity
 from vedette.runbook import excerpt
 from vedette.scan import Plan, Scanner
@@ -126,7 +127,8 @@ def make_watcher(
     completing = None
     if settings.watch.completion == "on":
         completing = Completing(observing, store.progress.noted(COMPLETING) or {})
-    loop = Loop(scanner, sources, store, live, telling, pulse, evidence, completing, now, steady)
+    echoes = Echoes() if settings.sources.tracer else None
+    loop = Loop(scanner, sources, store, live, telling, pulse, evidence, completing, echoes, now, steady)
     composer = Composer(settings.cluster, describer(settings, rules))
     couriers = [Courier(sink, store, telling, composer, pulse, now) for sink in told]
     names = [sink.name for sink in told]
@@ -143,7 +145,7 @@ def make_watcher(
         findings,
         pulse,
         observing,
-        _observers(settings),
+        [*_observers(settings), *(_tracers(settings, echoes, pulse) if echoes else ())],
         servers,
         _heartbeat(settings, status, pulse),
         rounds,
@@ -257,6 +259,31 @@ def _observers(settings: Settings) -> list[Observer]:
     for files in settings.sources.hashes:
         found.append(HashObserver(files.name, files.paths, every=float(seconds(files.every))))
     return found
+
+
+def _tracers(settings: Settings, echoes: Echoes, pulse: Pulse) -> Iterator[Observer]:
+    from vedette.clients.kube import Kube
+    from vedette.clients.vault import Vault
+    from vedette.observers.tracer import KubeWay, Promise, TracerObserver, VaultWay, Way
+
+    # Of its own: the loop's belongs to the loop's thread.
+    scanner = Scanner(Plan((), app.trusted_proxies(settings)))
+    for one in settings.sources.tracer:
+        way: Way
+        if one.address:
+            way = VaultWay(Vault(one.address, token_file=one.token_file, ca_file=one.ca_file))
+        else:
+            way = KubeWay(Kube(one.server, token_file=one.token_file, ca_file=one.ca_file), one.namespace)
+        level = one.expect or ("Metadata" if one.server else "RequestResponse")
+        yield TracerObserver(
+            one.name,
+            way,
+            echoes,
+            lambda data: scanner.events_in([data]),
+            Promise(level, one.source, float(seconds(one.within))),
+            every=float(seconds(one.every)),
+            came=pulse.came_back,
+        )
 
 
 def _sinks(settings: Settings) -> list[Sink]:

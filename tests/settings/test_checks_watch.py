@@ -17,6 +17,7 @@ LOKI = "url: https://l.example.org, query: '{a=\"b\"}'"
 HOOK = "listen: '127.0.0.1:9443'"
 TLS = "tls_cert_file: /c, tls_key_file: /k"
 KUBE = "server: https://10.0.0.1:6443, token_file: /t"
+SERVER = ", server: 'https://10.0.0.1:6443'"
 OUT = "sinks: {file: [{name: out, path: '-'}, {name: aside, path: /a}]}"
 
 
@@ -30,6 +31,10 @@ def _hook(entry: str) -> str:
 
 def _kube(entry: str) -> str:
     return f"sources: {{kube: [{{name: k, server: 'https://10.0.0.1:6443'{entry}}}]}}"
+
+
+def _tracer(entry: str) -> str:
+    return f"sources: {{tracer: [{{name: t, token_file: /t{entry}}}]}}"
 
 
 def _sink(kind: str, entry: str) -> str:
@@ -114,6 +119,17 @@ def _routes(entries: str) -> str:
         ("watch: {hold: 61m}", "hold is 61m; it must be 1s to 1h", ""),
         ("watch: {lateness: 2h}", "lateness is 2h; it must be 1s to 1h", ""),
         ("watch: {evidence_for: 5m}", "evidence_for is 5m; it must be 1h to 3660d", ""),
+        # The tracer, and proving on a schedule.
+        (_tracer(""), "sources.tracer 't' asks nobody", "write server"),
+        (_tracer(f"{SERVER}, address: 'https://v.example.org'"), "sources.tracer 't' asks two systems", "write server"),
+        (_tracer(f"{SERVER}, source: nowhere"), "no source of logs is called 'nowhere'", "name one under files"),
+        (_tracer(f"{SERVER}, source: t"), "no source of logs is called 't'", "name one under files"),
+        (_tracer(f"{SERVER}, namespace: a/b"), "'a/b' cannot be a namespace", "small letters"),
+        (_tracer(f"{SERVER}, every: 2h"), "every is 2h; it must be 1s to 1h", ""),
+        (_tracer(f"{SERVER}, within: 0s"), "within is 0s; it must be 1s to 1h", ""),
+        (_tracer(f"{SERVER}, expect: metadata"), "sources.tracer[0].expect must be Metadata or Request", ""),
+        ("watch: {prove: 2d}", "prove is 2d; it must be 1s to 1d", ""),
+        ("watch: {prove: never}", "watch.prove must be a number with its unit, not 'never'", "for example off"),
         (_loki(f"{LOKI}, every: 0s"), "every is 0s; it must be 1s to 1d", ""),
         (_loki(f"{LOKI}, silent_after: 0s"), "silent_after is 0s; it must be 1s to 3660d", ""),
         # Files.
@@ -185,6 +201,9 @@ def test_what_is_doubtful_is_a_warning(notes: Against, text: str, message: str, 
         _loki("url: 'http://127.0.0.1:3100/prefix', query: '( {a=\"b\"} )', token_file: /t, delay: 0s"),
         _loki("url: 'http://loki:3100', query: '{a=\"b\"} |= \"x\"'"),
         _kube(", client_cert_file: /c, client_key_file: /k"),
+        _tracer(SERVER),
+        _tracer(", address: 'https://v.example.org', expect: Request, every: 1h"),
+        "watch: {prove: off}",
         f"sources: {{kube: [{{name: same, {KUBE}}}]}}\nsinks: {{file: [{{name: same, path: '-'}}]}}",
         _sink("alertmanager", ", urls: ['https://am'], username: me, password_file: /p"),
         _sink("slack", ", token_file: /t, channel: '#alerts'"),

@@ -11,6 +11,7 @@ EXAMPLES = """\
 examples:
   vedette render rights kube | kubectl apply -f -              what the observer of an API server needs
   vedette render rights vault | vault policy write vedette -   what the observer of a Vault needs
+  vedette render rights kube-tracer | kubectl apply -f -       what the tracer of an API server needs
   vedette render loki --into rules/fake                        the rules as groups, where Loki's ruler reads them
   vedette render loki K3 -o queries --explain                  one rule's LogQL, stage by stage
   vedette render loki --check rules/fake/vedette.yaml          whether that file is still what the settings say
@@ -33,11 +34,14 @@ _LOKI = {
 }
 
 
+_RIGHTS = ("kube", "vault", "kube-tracer", "vault-tracer")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to print."""
     files = parser.add_subparsers(dest="file", metavar="FILE", required=True)
     rights = files.add_parser("rights", help="the least rights of an observer: RBAC, or a Vault policy")
-    rights.add_argument("system", choices=("kube", "vault"), help="where it looks")
+    rights.add_argument("system", choices=_RIGHTS, help="where it looks; -tracer: the tracer")
     rights.add_argument("--name", default="vedette", metavar="NAME", help="kube: the service account (vedette)")
     rights.add_argument("--namespace", default="vedette", metavar="NAME", help="kube: its namespace (vedette)")
     loki = files.add_parser("loki", help="the rules as LogQL: groups of Loki's ruler, or bare queries")
@@ -59,13 +63,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _rights(args: argparse.Namespace) -> int:
     from vedette.escape import terminal
-    from vedette.render.rights import BadName, kube_rights, vault_policy
+    from vedette.render.rights import BadName, kube_rights, kube_tracer_rights, vault_policy, vault_tracer_policy
 
-    if args.system == "vault":
-        print(vault_policy(), end="")
+    of_vault = {"vault": vault_policy, "vault-tracer": vault_tracer_policy}
+    if args.system in of_vault:
+        print(of_vault[args.system](), end="")
         return 0
+    manifest = kube_tracer_rights if args.system == "kube-tracer" else kube_rights
     try:
-        print(kube_rights(args.name, args.namespace), end="")
+        print(manifest(args.name, args.namespace), end="")
     except BadName as error:
         print(f"vedette: {terminal(str(error))}", file=sys.stderr)
         return 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -82,6 +82,13 @@ class Kube:
             raise _refused(answer)
         return answer.body
 
+    def traced(self, path: str, mark: str) -> str:
+        """Read one object, which need not be there, under the auditID `mark`; gives the id that the server took."""
+        answer = self._get(path, "application/json", {"Audit-ID": mark, "User-Agent": "vedette-tracer"})
+        if answer.status not in (200, 404) or not isinstance(json_body(answer.body), dict):
+            raise _refused(answer)
+        return answer.headers.get("audit-id", mark)
+
     def close(self) -> None:
         """Let go of connections."""
         self._http.close()
@@ -95,8 +102,8 @@ class Kube:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             raise KubeRefused(200, "what answers there is no API server: no list came") from None
 
-    def _get(self, path: str, accept: str) -> Answer:
-        headers = {"Accept": accept, "User-Agent": "vedette"}
+    def _get(self, path: str, accept: str, more: Mapping[str, str] | None = None) -> Answer:
+        headers = {"Accept": accept, "User-Agent": "vedette", **(more or {})}
         if self._token_file:
             headers["Authorization"] = f"Bearer {secret(self._token_file)}"
         return self._http.request("GET", self.server + path, headers=headers)

@@ -1,6 +1,6 @@
 """The least rights of the observers: an RBAC manifest for the API server, an ACL policy for Vault or OpenBao.
 
-Each right stands for a request that `observers/kube.py` or `observers/vault.py` makes; the tests against real servers
+Each right stands for a request that a module of `observers` makes (kube, vault, tracer); the tests against real servers
 show that they suffice, and that nothing else is let in.
 """
 
@@ -20,15 +20,29 @@ def kube_rights(name: str = "vedette", namespace: str = "vedette") -> str:
 
     The namespace must be there; the manifest does not make it, so that taking the manifest away does not take it.
     """
-    for text in (name, namespace):
-        if not _NAME.match(text):
-            raise BadName(f"{text!r}: small letters, digits and dashes are needed, 63 at most")
-    return _KUBE.format(name=name, namespace=namespace)
+    return _named(_KUBE, name, namespace)
+
+
+def kube_tracer_rights(name: str = "vedette", namespace: str = "vedette") -> str:
+    """YAML of a ServiceAccount, the ConfigMap that the tracer reads, and the right to read it. Raises BadName."""
+    return _named(_KUBE_TRACER, name, namespace)
 
 
 def vault_policy() -> str:
     """HCL of the ACL policy that the token in token_file needs."""
     return _VAULT
+
+
+def vault_tracer_policy() -> str:
+    """HCL of the ACL policy that the tracer's token needs; nothing of it keeps it from being the observer's as well."""
+    return _VAULT_TRACER
+
+
+def _named(manifest: str, name: str, namespace: str) -> str:
+    for text in (name, namespace):
+        if not _NAME.match(text):
+            raise BadName(f"{text!r}: small letters, digits and dashes are needed, 63 at most")
+    return manifest.format(name=name, namespace=namespace)
 
 
 _KUBE = """\
@@ -93,6 +107,69 @@ path "sys/policies/acl" {
 }
 
 path "sys/policies/acl/*" {
+  capabilities = ["read"]
+}
+"""
+
+_KUBE_TRACER = """\
+# What vedette's tracer of an API server needs (sources, tracer): to read one ConfigMap of its own, and nothing more.
+#   kubectl create namespace {namespace}
+#   vedette render rights kube-tracer --name {name} --namespace {namespace} | kubectl apply -f -
+# The account may be the observer's as well (vedette render rights kube); one token then does for both.
+# The audit policy must log the read, at Metadata or above:
+#   - level: Metadata
+#     resources: [{{group: "", resources: [configmaps], resourceNames: [vedette-tracer]}}]
+#     namespaces: [{namespace}]
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {name}
+  namespace: {namespace}
+automountServiceAccountToken: false
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: vedette-tracer
+  namespace: {namespace}
+data:
+  why: vedette reads this on a schedule, to see whether the record of it comes back through the audit log.
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {name}-tracer
+  namespace: {namespace}
+rules:
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [vedette-tracer]
+  verbs: [get]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {name}-tracer
+  namespace: {namespace}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {name}-tracer
+subjects:
+- kind: ServiceAccount
+  name: {name}
+  namespace: {namespace}
+"""
+
+_VAULT_TRACER = """\
+# What vedette's tracer of a Vault or OpenBao node needs (sources, tracer), and nothing more: to ask for policies that
+# are not there, by names that only the audit log sees.
+#   vedette render rights vault-tracer | vault policy write vedette-tracer -
+#   (umask 077; vault token create -policy=vedette-tracer -no-default-policy -orphan -period=768h -field=token \\
+#     > /etc/vedette/vault-tracer.token)
+# The observer's token needs nothing of it: it reads all policies already.
+
+path "sys/policies/acl/vedette-tracer-*" {
   capabilities = ["read"]
 }
 """

@@ -15,20 +15,32 @@ from vedette.serving.address import on_loopback, parsed
 from vedette.settings.checks_routes import check_routes
 from vedette.settings.key import Span, seconds
 from vedette.settings.reading import Findings
-from vedette.settings.watching import AlertmanagerSink, KubeObserver, LokiSource, SlackSink, WebhookSink, WebhookSource
+from vedette.settings.watching import (
+    AlertmanagerSink,
+    KubeObserver,
+    LokiSource,
+    SlackSink,
+    Tracer,
+    WebhookSink,
+    WebhookSource,
+)
 from vedette.settings.written import Written
 from vedette.yaml_text import YamlPath
 
-SOURCES = ("files", "journald", "webhook", "loki", "vault", "kube", "hashes")
+SOURCES = ("files", "journald", "webhook", "loki", "vault", "kube", "hashes", "tracer")
+_LOGS = SOURCES[:4]
 SINKS = ("alertmanager", "slack", "webhook", "file")
 
 _NAME = re.compile(r"[a-z0-9_-]{1,40}\Z")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _HOUR = 3600
 _YEARS = 10 * 366 * 86400
 _ADDRESSES = (
     ("sources", "loki", "url", ("token_file",)),
     ("sources", "vault", "address", ("token_file",)),
     ("sources", "kube", "server", ("token_file",)),
+    ("sources", "tracer", "server", ("token_file",)),
+    ("sources", "tracer", "address", ("token_file",)),
     ("sinks", "alertmanager", "urls", ("token_file", "password_file")),
     ("sinks", "slack", "api_url", ("token_file",)),
     ("sinks", "webhook", "url", ()),
@@ -46,6 +58,8 @@ def check_watch(written: Written, findings: Findings) -> None:
         _check_loki(loki, path, findings)
     for path, kube in _entries(written, "sources", ("kube",)):
         _check_kube(kube, path, findings)
+    for path, tracer in _entries(written, "sources", ("tracer",)):
+        _check_tracer(tracer, path, [entry.name for _, entry in _entries(written, "sources", _LOGS)], findings)
     for path, sink in _entries(written, "sinks", ("alertmanager",)):
         _check_alertmanager(sink, path, findings)
     for path, sink in _entries(written, "sinks", ("slack",)):
@@ -184,6 +198,20 @@ def _check_kube(entry: KubeObserver, path: YamlPath, findings: Findings) -> None
         findings.error(path, message, "add token_file, or client_cert_file and client_key_file", value=False)
 
 
+def _check_tracer(entry: Tracer, path: YamlPath, logs: list[str], findings: Findings) -> None:
+    if bool(entry.server) == bool(entry.address):
+        message = f"sources.tracer {entry.name!r} asks {'two systems' if entry.server else 'nobody'}"
+        findings.error(path, message, "write server (an API server) or address (a Vault)", value=False)
+    if entry.source and entry.source not in logs:
+        mend = f"one of {', '.join(logs)}" if logs else "name one under files, journald, webhook or loki"
+        findings.error((*path, "source"), f"no source of logs is called {entry.source!r}", mend)
+    if entry.namespace and not _NAMESPACE.match(entry.namespace):
+        findings.error((*path, "namespace"), f"{entry.namespace!r} cannot be a namespace", "small letters, digits, -")
+    if seconds(entry.every) > _HOUR:
+        # What it said last counts for an hour.
+        findings.error((*path, "every"), f"every is {entry.every}; it must be 1s to 1h")
+
+
 def _check_alertmanager(entry: AlertmanagerSink, path: YamlPath, findings: Findings) -> None:
     _check_pair(entry, ("username", "password_file"), path, findings)
     if entry.token_file and entry.username:
@@ -230,7 +258,13 @@ def _check_spans(written: Written, findings: Findings) -> None:
         (written.watch.heartbeat.every, (*watch, "heartbeat", "every"), 1, _HOUR),
     ]
     for path, entry in (*_entries(written, "sources", SOURCES), *_entries(written, "sinks", SINKS)):
-        for key, most in (("every", 86400), ("since", _YEARS), ("silent_after", _YEARS), ("resend", _HOUR)):
+        for key, most in (
+            ("every", 86400),
+            ("within", _HOUR),
+            ("since", _YEARS),
+            ("silent_after", _YEARS),
+            ("resend", _HOUR),
+        ):
             if hasattr(entry, key):
                 limits.append((getattr(entry, key), (*path, key), 1, most))
     for span, path, least, most in limits:

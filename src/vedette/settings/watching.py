@@ -117,6 +117,32 @@ class HashObserver:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracer:
+    """A small harmless request on a schedule whose record must come back through a watched log (K6)."""
+
+    name: Annotated[str, Says(_NAME, required=True)] = ""
+    server: Annotated[str, Says("An API server's own address: it is asked for a ConfigMap. Or address.")] = ""
+    address: Annotated[str, Says("A Vault node's address: it is asked for a policy that is not there. Or server.")] = ""
+    namespace: Annotated[str, Says("Where the ConfigMap `vedette-tracer` is; it need not be there.")] = "vedette"
+    token_file: Annotated[
+        str,
+        Says(_TOKEN + " `vedette render rights kube-tracer`, `vault-tracer` print what it needs.", required=True),
+    ] = ""
+    ca_file: Annotated[str, Says(_CA)] = ""
+    source: Annotated[str, Says("The name of the source that it must come back through; else any.")] = ""
+    expect: Annotated[
+        str,
+        Says(
+            "How much of it must be in the log; else Metadata of the API server, RequestResponse (both entries) of "
+            "Vault.",
+            choices=("Metadata", "Request", "RequestResponse"),
+        ),
+    ] = ""
+    every: Annotated[Span, Says("How often.")] = Span("5m")
+    within: Annotated[Span, Says("How long it may take to come back; longer than Loki's delay.")] = Span("2m")
+
+
+@dataclass(frozen=True, slots=True)
 class AlertmanagerSink:
     """Alertmanager, API v2. Each of several gets every alert."""
 

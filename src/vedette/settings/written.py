@@ -20,6 +20,7 @@ from vedette.settings.watching import (
     LokiSource,
     Route,
     Sinks,
+    Tracer,
     VaultObserver,
     Watch,
     WebhookSource,
@@ -135,6 +136,9 @@ class Sources:
     vault: Annotated[tuple[VaultObserver, ...], Says("Vault or OpenBao nodes, asked for their state.")] = ()
     kube: Annotated[tuple[KubeObserver, ...], Says("API servers, asked for their state.")] = ()
     hashes: Annotated[tuple[HashObserver, ...], Says("Files whose content must not change unseen.")] = ()
+    tracer: Annotated[
+        tuple[Tracer, ...], Says("Requests on a schedule whose records must come back through a log.")
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from vedette.engine.live import Live, Placed, Step
+from vedette.observers.tracer import Echoes
 from vedette.scan import Scanner
 from vedette.sources.base import Piece, Position, Source
 from vedette.store.clock import catch_up, shift
@@ -81,6 +82,7 @@ class Loop:
         pulse: Pulse,
         evidence: Mapping[str, Segments],
         completing: Completing | None = None,
+        echoes: Echoes | None = None,
         now: Callable[[], int] = time.time_ns,
         steady: Callable[[], int] | None = None,
     ) -> None:
@@ -94,6 +96,7 @@ class Loop:
         self._pulse = pulse
         self._evidence = evidence
         self._completing = completing
+        self._echoes = echoes
         self._now = now
         self._jumps = Jumps(now(), steady)
         self._jump = 0
@@ -145,6 +148,8 @@ class Loop:
         if turn.bytes or turn.marks or self._due(now):
             self._commit(turn, now, idle=not more)
         self.read = turn.given
+        if self._echoes is not None and not more:
+            self._echoes.turned()
         return more
 
     def _set(self, now: int) -> None:
@@ -187,6 +192,8 @@ class Loop:
         turn.placed += stream.take(piece)
         if self._completing is not None and source.name != OBSERVATIONS:
             self._completing.take(source.name, piece)
+        if self._echoes is not None and source.name != OBSERVATIONS:
+            self._echoes.take(source.name, piece.data)
         if not stream.safe:
             return
         turn.marks.setdefault(source.name, {})[piece.stream] = stream.mark(piece)
@@ -338,7 +345,9 @@ class Loop:
         self._commit(_Turn(), self._now(), idle=True, ahead=_DAY)
 
     def close(self) -> None:
-        """Stop all sources."""
+        """Stop all sources; tracers wait for nothing more."""
+        if self._echoes is not None:
+            self._echoes.close()
         for source in self.sources:
             source.close()
 

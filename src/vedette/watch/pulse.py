@@ -170,6 +170,10 @@ class Pulse:
             else:
                 self.observers.pop(name, None)
 
+    def came_back(self, tracer: str, seconds: float) -> None:
+        """A tracer's request came back through the log."""
+        self.traced[tracer] = (seconds, time.time_ns())
+
     def partly(self, name: str, reason: str) -> None:
         """Which far ends of a sink were not told while another was; nothing when all were."""
         with self._lock:
