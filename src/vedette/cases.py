@@ -20,6 +20,7 @@ from vedette.sources.files import Range
 SETTINGS = Path(__file__).parent / "rules" / "cases.yaml"
 """The settings that cases run under, unless a case or the rule's folder says otherwise."""
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
 _KEYS = {"case", "why", "events", "expect", "settings"}
 _EXPECTED = {"outcome", "severity", "alerts", "count", "detection"}
 
@@ -109,7 +110,7 @@ def _case(raw: Any, fires: bool, file: Path, number: int, where: str) -> Case:
             raise BadCase(f"{where}: {what} has no key {unknown[0]!r}; it has {', '.join(sorted(known))}")
     if not fires and expect:
         raise BadCase(f"{where}: a quiet case expects nothing; take `expect` out")
-    lines = [event if isinstance(event, str) else json.dumps(event, ensure_ascii=False) for event in raw["events"]]
+    lines = [event if isinstance(event, str) else _written(event) for event in raw["events"]]
     data = "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"
     return Case(raw["case"], raw.get("why", ""), fires, data, expect, settings, file, number)
 

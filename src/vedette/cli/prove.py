@@ -114,6 +114,9 @@ def _apiserver(args: argparse.Namespace) -> ApiServer:
 
 def _ruler(settings: Settings, args: argparse.Namespace) -> Ruler | None:
     """What the ruler of a Loki runs, where that is the engine in use. Raises app.Wrong."""
+    if not args.on:
+        # Before its clients are imported: a policy alone is to be judged at once.
+        return None
     from vedette import app
     from vedette.cli.loki import clients, wanted
     from vedette.cli.render_loki import rendered_rules
@@ -121,8 +124,6 @@ def _ruler(settings: Settings, args: argparse.Namespace) -> Ruler | None:
     from vedette.loki_status.asking import CannotAsk, status
     from vedette.proof.links.base import Ruler
 
-    if not args.on:
-        return None
     engine, _, url = args.on.partition("=")
     if engine != "loki":
         raise app.Wrong([f"--on {args.on}: write loki or loki=URL"])

@@ -16,38 +16,48 @@ if TYPE_CHECKING:
 
 
 def _emitted(given: Given) -> Link | None:
+    if given.policy is None and given.apiserver.flags is None:
+        return None
     from vedette.proof.links.emitted import Emitted
 
-    return None if given.policy is None and given.apiserver.flags is None else Emitted(given)
+    return Emitted(given)
 
 
 def _shipped(given: Given) -> Link | None:
-    from vedette.proof.links.shipped import Shipped
-
     if given.ruler is not None:
         return _on_loki("shipped", given.ruler)
-    return None if given.seen is None else Shipped(given.seen, given.now)
+    if given.seen is None:
+        return None
+    from vedette.proof.links.shipped import Shipped
+
+    return Shipped(given.seen, given.now)
 
 
 def _matched(given: Given) -> Link | None:
-    from vedette.proof.links.matched import Matched
-
     if given.ruler is not None:
         return _on_loki("matched", given.ruler)
-    # The cases say nothing of a site; they are run where a site is looked at, and not for a policy alone.
-    return None if given.seen is None else Matched(given.rules_under)
+    if given.seen is None:
+        # The cases say nothing of a site; they are run where a site is looked at, and not for a policy alone.
+        return None
+    from vedette.proof.links.matched import Matched
+
+    return Matched(given.rules_under)
 
 
 def _allowed(given: Given) -> Link | None:
+    if given.settings is None:
+        return None
     from vedette.proof.links.allowed import Allowed
 
-    return None if given.settings is None else Allowed(given.settings, given.rules_under, given.today, given.seen)
+    return Allowed(given.settings, given.rules_under, given.today, given.seen)
 
 
 def _delivered(given: Given) -> Link | None:
-    from vedette.proof.links.delivered import Delivered
+    beside = None
+    if given.delivering is not None:
+        from vedette.proof.links.delivered import Delivered
 
-    beside = None if given.delivering is None else Delivered(given.delivering)
+        beside = Delivered(given.delivering)
     return beside if given.ruler is None else _on_loki("delivered", given.ruler, beside)
 
 
@@ -64,4 +74,7 @@ LINKS: Mapping[str, Callable[[Given], Link | None]] = {
     "allowed": _allowed,
     "delivered": _delivered,
 }
-"""Link -> what makes it, or None where nothing was given for it; in the order of the way from act to person."""
+"""Link -> what makes it, or None where nothing was given for it; in the order of the way from act to person.
+
+A link is imported by its maker, and only where something was given: a policy alone is to be judged at once.
+"""
