@@ -5,13 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 
-from vedette.cli import render_alertmanager, render_loki, render_loki_config, render_shipper, render_terraform
+from vedette.cli import (
+    render_alertmanager,
+    render_audit_policy,
+    render_loki,
+    render_loki_config,
+    render_shipper,
+    render_terraform,
+)
 
 EXAMPLES = """\
 examples:
   vedette render rights kube | kubectl apply -f -              what the observer of an API server needs
   vedette render rights vault | vault policy write vedette -   what the observer of a Vault needs
   vedette render rights kube-tracer | kubectl apply -f -       what the tracer of an API server needs
+  vedette render audit-policy > audit-policy.yaml              an audit policy under which every rule can fire
   vedette render loki --into rules/fake                        the rules as groups, where Loki's ruler reads them
   vedette render loki K3 -o queries --explain                  one rule's LogQL, stage by stage
   vedette render loki --check rules/fake/vedette.yaml          whether that file is still what the settings say
@@ -52,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         render_loki_config.add_arguments(files.add_parser(name, help=said), name)
     receiver = files.add_parser("alertmanager", help="Alertmanager's route and receivers for vedette's alerts")
     render_alertmanager.add_arguments(receiver)
+    policy = files.add_parser("audit-policy", help="a small Kubernetes audit policy under which the rules can fire")
+    render_audit_policy.add_arguments(policy)
     terraform = files.add_parser("terraform", help="the trusted networks as a file of Terraform's variables")
     render_terraform.add_arguments(terraform)
 
@@ -83,6 +93,7 @@ _FILES = {
     "loki": render_loki.run,
     "alertmanager": render_alertmanager.run,
     "terraform": render_terraform.run,
+    "audit-policy": render_audit_policy.run,
     **dict.fromkeys(_SHIPPERS, render_shipper.run),
     **dict.fromkeys(_LOKI, render_loki_config.run),
 }
