@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_scan import vedette
+from tests.cli.test_scan import ROOT, vedette
 from tests.proof.asking import HEALTHY
 from tests.scans import SETTINGS
 
@@ -120,3 +123,22 @@ def test_a_site_without_a_store_or_a_sink_is_not_ready(tmp_path: Path) -> None:
     assert words.count("shipped: every rule: ") == words.count("no store here") == 1
     assert words.count("no route of the settings tells anybody of critical alerts") == 1
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_policy_alone_is_judged_without_what_a_site_needs(healthy: Path) -> None:
+    """It stands in the checks of every commit: no client, no store and no TLS is even imported for it."""
+    code = (
+        "import sys; from vedette.cli import main; code = main(sys.argv[1:]); "
+        "print(sorted({'ssl', 'apsw', 'vedette.clients.base', 'vedette.store.database'} & set(sys.modules)), code)"
+    )
+    arguments = ["prove", "--policy", str(healthy), "--config", str(SETTINGS)]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[-1] == "[] 0", done.stderr
