@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_scan import ROOT, vedette
+from tests.cli.test_scan import vedette
 from tests.proof.asking import HEALTHY
-from tests.scans import SETTINGS
+from tests.scans import ROOT, SETTINGS
 
 READS_DROPPED = """\
 apiVersion: audit.k8s.io/v1
