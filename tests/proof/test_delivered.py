@@ -222,6 +222,16 @@ def test_the_settings_routes_say_who_is_told() -> None:
     assert checked("K3", {}, Way(frozenset(), ("gone",))).state is State.UNKNOWN
 
 
+def test_a_rule_that_is_not_configured_is_judged_like_any(tmp_path: Path) -> None:
+    """Without an owner V7 has no document left, and its alerts would go where those of others go."""
+    (tmp_path / "vedette.yaml").write_text("cluster: home\n")
+    settings = app.load_settings(str(tmp_path / "vedette.yaml"))
+    v7 = next(rule for rule in app.load_rules(settings).rules if rule.name == "V7")
+    assert v7.detections == ()
+    sinks = {"pager": ByRecord("pager", recorded("ok", "", 1))}
+    assert Delivered(Delivering((Way(frozenset(), ("pager",)),), sinks)).check(v7).state is State.READY
+
+
 def test_a_dead_sink_is_no_news_and_neither_is_a_site_without_sinks() -> None:
     """The finding sink_dead says the one, the settings the other; a route to nobody is news."""
     dead = {"pager": ByRecord("pager", recorded("dead", "HTTP 404", 0))}

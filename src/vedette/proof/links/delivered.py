@@ -45,7 +45,7 @@ class Delivered:
             "alertname": f"Vedette{rule.name}",
             "rule_id": rule.name,
             "severity": severity,
-            "source": next((one.format for one in rule.detections if one.name == rule.name), rule.detections[0].format),
+            "source": _source(rule),
         }
         return {**labels, "cluster": self._cluster} if self._cluster else labels
 
@@ -56,3 +56,9 @@ class Delivered:
         told = delivery.told(labels)
         told_by = "sink_dead" if told.state is State.BLIND and name in self._dead else ""
         return Variant(name, told.state, told.why, told.mend, told_by=told_by)
+
+
+def _source(rule: Rule) -> str:
+    """The format of the document that has the rule's name; a rule that the settings leave without work has none."""
+    formats = [one.format for one in rule.detections if one.name == rule.name]
+    return next(iter(formats or [one.format for one in rule.detections]), "")
