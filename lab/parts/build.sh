@@ -51,6 +51,9 @@ case $component in
     build logcli github.com/grafana/loki/v3/cmd/logcli
     if [ -d oracle ]; then build logql-oracle ./oracle; fi
     ;;
+  vault-filter)
+    build audit-filter-oracle .
+    ;;
   promtail)
     build promtail github.com/grafana/loki/v3/clients/cmd/promtail
     ;;
