@@ -44,8 +44,17 @@ def of_all(policy: AuditPolicy, one: Witnesses) -> tuple[Written, ...]:
 class Emission:
     """One rule's cases, judged under policies; what was judged once under the same loss is not judged again."""
 
-    def __init__(self, rule: Rule, rules_under: RulesUnder, naming: Naming, *, erases: bool = True) -> None:
-        """`erases`: False for an API server that is known to lose no event of an apply in YAML."""
+    def __init__(
+        self,
+        rule: Rule,
+        rules_under: RulesUnder,
+        naming: Naming,
+        *,
+        erases: bool = True,
+        cases: Sequence[Case] | None = None,
+    ) -> None:
+        """`erases`: False for an API server that is known to lose no event of an apply in YAML. `cases`: in place of
+        the rule's own. Raises BadCase."""
         self.rule = rule
         self._naming = naming
         tests = [pair for one in rule.detections for pair in tests_of(one.node)]
@@ -53,7 +62,7 @@ class Emission:
         """True where the rule names the event's level itself: a level above may then blind it as well."""
         self.wanted = tuple(test for test, wanted in tests if wanted)
         """The rule's tests, but for those of its exemptions."""
-        found = [witnesses(case, erases=erases) for case in firing_cases(rule)]
+        found = [witnesses(case, erases=erases) for case in (firing_cases(rule) if cases is None else cases)]
         self.judged = [one for one in found if one.acts and not (one.others and not one.observed)]
         self.observed = [one for one in found if not one.acts and one.observed]
         self.unread = [one for one in found if one.others and not one.observed]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vedette.cases import BadCase
+from vedette.cases import BadCase, Case
 from vedette.proof.audit_policy import AuditPolicy, Level
 from vedette.proof.emission import Emission, Seen, tests_of
 from vedette.proof.erasure import OBSERVATION
@@ -20,6 +20,8 @@ from vedette.rule import Reaction, Rule
 
 NAME = "emitted"
 _FORMAT = "kube_audit"
+_WRITE = "write its fires.jsonl; `vedette rules new` shows how"
+_CHANGE = "change the rule; `vedette explain` shows on an event of yours which of its clauses hold"
 
 
 class Emitted:
@@ -45,13 +47,40 @@ class Emitted:
         if not isinstance(self._policy, AuditPolicy):
             return LinkResult(NAME, State.UNKNOWN, _unread(self._policy))
         try:
-            return self._judged(self._emission(rule), self._policy)
+            emission = self._emission(rule)
+            if _FORMAT in formats and not (emission.judged or emission.unread or emission.observed):
+                return self._by_invention(rule, self._policy)
+            return self._judged(emission, self._policy)
         except BadCase as error:
             return LinkResult(NAME, State.UNKNOWN, f"a case cannot be run: {error}")
 
-    def _emission(self, rule: Rule) -> Emission:
+    def _emission(self, rule: Rule, cases: Sequence[Case] | None = None) -> Emission:
         given = self._given
-        return Emission(rule, given.rules_under, given.naming, erases=given.apiserver.erases)
+        return Emission(rule, given.rules_under, given.naming, erases=given.apiserver.erases, cases=cases)
+
+    def _by_invention(self, rule: Rule, policy: AuditPolicy) -> LinkResult:
+        """A rule without firing cases, by acts that are invented for it."""
+        from vedette.proof.invented import invent  # The pack has cases, and starts without it.
+
+        found = invent(rule, self._given.rules_under)
+        if not found.cases and found.sure:
+            return LinkResult(NAME, State.BLIND, f"no event can meet it: {found.why}", _CHANGE)
+        if not found.cases:
+            return LinkResult(NAME, State.UNKNOWN, f"no act could be invented for it: {found.why}", _WRITE)
+        if found.broad:
+            why = f"it fires on nearly everything: on {found.fires_on} of {found.ordinary} ordinary events"
+            return LinkResult(NAME, State.BLIND, why, _CHANGE)
+        result = self._judged(self._emission(rule, found.cases), policy)
+        dead = [
+            Variant(one.name, State.BLIND, f"no event can meet it: {one.why}", _CHANGE)
+            if one.sure
+            else Variant(one.name, State.UNKNOWN, f"no act could be invented for it: {one.why}", _WRITE)
+            for one in found.dead
+        ]
+        said = [f"no event has {one.name}" for one in found.unused if one.sure]
+        said += [f"{found.left_out} more variants were not tried"] if found.left_out else []
+        words = "; ".join(["by invented acts, for it has no firing case", *said])
+        return of_variants(NAME, [*result.variants, *dead], f"{result.why}; {words}")
 
     def _judged(self, emission: Emission, policy: AuditPolicy) -> LinkResult:
         if not emission.judged and not emission.unread:
@@ -59,7 +88,7 @@ class Emitted:
                 why = "not from the audit log: its cases are observations of vedette's own"
                 return LinkResult(NAME, State.UNKNOWN, why, concerns=False)
             why = "no firing case shows which events it needs"
-            return LinkResult(NAME, State.UNKNOWN, why, "write its fires.jsonl; `vedette rules new` shows how")
+            return LinkResult(NAME, State.UNKNOWN, why, _WRITE)
         seen = emission.under(policy)
         mends = _mends(policy, emission, [one for one in seen if not one.enough])
         variants = [_variant(policy, emission, one, mends) for one in seen]
