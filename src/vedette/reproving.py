@@ -66,7 +66,10 @@ class Prover:
 def _proven(result: RuleResult) -> Proven:
     """A rule's proof, with what of it is news: a finding that is open, an alert or the settings say the rest."""
     rule, links = result.rule, [one for one in result.links if one.concerns]
-    news = [one for one in links if one.state is State.BLIND and not one.told_by]
+    blind = [one for one in links if one.state is State.BLIND]
+    # A rule that nobody has set up is missed by nobody, wherever else its way is broken.
+    idle = any(one.told_by == "settings" for one in blind)
+    news = [] if idle else [one for one in blind if not one.told_by]
     why = "; ".join(f"{one.link}: {one.why}" for one in news)
     unknown = [one for one in links if one.state is State.UNKNOWN and not one.told_by]
     return Proven(

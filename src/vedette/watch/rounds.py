@@ -13,7 +13,7 @@ FIRST = 60.0
 """Seconds after the start, when what waited to be read was read and sinks have been told."""
 _PAUSE = 0.05
 """Seconds between two rules: the loop wants the processor as well."""
-NAME = "prove"
+NAME = "the proof of the rules"
 
 
 class Rounds(threading.Thread):
