@@ -30,7 +30,6 @@ from lab.vault import VaultServer
 from lab.watch import Daemon
 from vedette.render.rights import vault_policy
 
-AUDIT_POLICY = HERE / "audit-policy.yaml"
 PEOPLE = {files.OWNER: "oidc:admins", "dev@example.org": "oidc:devs"}
 _PORTS = ("alertmanager", "ruler_alertmanager", "loki", "loki_grpc", "promtail", "webhook")
 NEEDS = ("etcd", "kube-apiserver", "kube-controller-manager", "vault", "loki", "promtail")
@@ -52,6 +51,8 @@ class Lab:
     """Loki's ruler's: which engine told is then seen."""
     slack: SlackServer
     watch: Daemon
+    policy: str
+    """The audit policy that it was started with; `kube.restart` takes another."""
     password = "only-for-this-lab"
     """The owner's in Vault, by userpass as `me`."""
 
@@ -63,11 +64,11 @@ class Lab:
         kube_by: str = "webhook",
         settings: Mapping[str, object] | None = None,
     ) -> None:
-        """`policy`: the audit policy (YAML) in place of the recommended one. `kube_by`: how vedette gets the API server's
+        """`policy`: the audit policy (YAML) in place of the rendered one. `kube_by`: how vedette gets the API server's
         events, webhook or file. `settings`: keys of vedette.yaml in place of the lab's."""
         self.folder = folder
         self.kube_by = kube_by
-        self._policy = AUDIT_POLICY.read_text("utf-8") if policy is None else policy
+        self._policy = policy
         self._settings = settings
         self.jobs = dict(files.JOBS)
         self._close = contextlib.ExitStack()
@@ -160,7 +161,6 @@ class Lab:
         webhook = f"{INSIDE}:{self._ports['webhook']}"
         self._webhook = webhook_flags(kube / "audit-webhook.json") if self.kube_by == "webhook" else ()
         (kube / "audit-webhook.json").write_text(files.audit_webhook(webhook))
-        (kube / "policy.yaml").write_text(self._policy)
         self._places = files.Places(
             logs={"kube": kube / "audit.log", "vault": self.vault.audit_log, "sshd": self.sshd.log},
             webhook=webhook,
@@ -171,6 +171,9 @@ class Lab:
             flags=(*AUDIT, *self._webhook),
         )
         self.watch = Daemon(self._own("watch"), self.settings(), watch="  hold: 10s\n  completion: 'on'\n")
+        # In place before anybody looks at its hash.
+        self.policy = self.render("audit-policy") if self._policy is None else self._policy
+        self._places.policy.write_text(self.policy)
         together(self._start_alertmanagers, self._start_loki)
         self._close.callback(self.watch.close)
         self.watch.start()
@@ -241,7 +244,7 @@ class Lab:
         self.loki.write_rules(self.render("loki", *self._job_words()))
 
     def _start_kube(self, folder: Path) -> None:
-        self.kube = ApiServer(folder, self._policy, " ".join(self._webhook), people=PEOPLE, cluster=True)
+        self.kube = ApiServer(folder, self.policy, " ".join(self._webhook), people=PEOPLE, cluster=True)
         self._close.callback(self.kube.stop)
         kube = self.kube
         for namespace in ("vault", "lab", "vedette"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -11,6 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from vedette.clients.base import NoAnswer
+
+_PORTS = (20_000, 32_000)
+_CHANCE = random.SystemRandom()  # tests set the other one to a known state
 
 
 class DoesNotCome(Exception):
@@ -112,11 +116,21 @@ def until(
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody had a moment ago; all are held until all are known."""
-    probes = [socket.socket() for _ in range(number)]
+    """Ports of 127.0.0.1 that nobody had a moment ago; all are held until all are known.
+
+    They lie below those that Linux gives to outgoing connections (32768 on, ip(7)), of which one would take a port
+    before a server that starts later does.
+    """
+    probes: list[socket.socket] = []
     try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
+        while len(probes) < number:
+            probe = socket.socket()
+            try:
+                probe.bind(("127.0.0.1", _CHANCE.randrange(*_PORTS)))
+            except OSError:
+                probe.close()
+            else:
+                probes.append(probe)
         return [probe.getsockname()[1] for probe in probes]
     finally:
         for probe in probes:

@@ -64,12 +64,15 @@ class SshServer:
         (self.folder / "sshd_config").write_text(_SSHD.format(port=self.port, folder=self.folder, level=level))
         self.process.start()
         pid = self.process.pid
+        until(self._listens, "sshd listens", 20.0, (self.process,))
+        # What is written while rsyslogd begins to watch the file may be left until the next line comes.
+        said = f"Server listening on 127.0.0.1 port {self.port}"
+        if level == "INFO":
+            until(lambda: said in self.process.said(1 << 20), "sshd says that it listens", 20.0, (self.process,))
         (self.folder / "rsyslog.conf").write_text(_RSYSLOG.format(folder=self.folder, tag=tag, pid=pid))
         self.syslog.start()
-        until(self._listens, "sshd listens", 20.0, (self.process, self.syslog))
         if level == "INFO":
-            said = f"[{pid}]: Server listening on 127.0.0.1 port {self.port}"
-            until(lambda: said in self.log.read_text(), "rsyslogd has it", 20.0, (self.process, self.syslog))
+            until(lambda: f"[{pid}]: {said}" in self.log.read_text(), "rsyslogd has it", 20.0, (self.syslog,))
 
     def login(self, source: str = INSIDE) -> None:
         """One login with the user's key from an address; what it runs there does not matter."""

@@ -11,7 +11,7 @@ from lab.lab import Lab
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Everything started, with the recommended audit policy."""
+    """Everything started, on rendered files."""
     if not os.environ.get("VEDETTE_LAB"):
         pytest.skip("run by `make test-lab`")
     with Lab(tmp_path_factory.mktemp("lab")) as started:

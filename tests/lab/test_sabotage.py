@@ -6,7 +6,7 @@ import pytest
 import yaml
 from lab.acts import ACTS, Act, v7_at
 from lab.hops import blind, by_loki, by_vedette, opened, to_slack
-from lab.lab import AUDIT_POLICY, Lab
+from lab.lab import Lab
 from lab.loopback import Reply, proxy
 from lab.process import DoesNotCome, until
 
@@ -22,13 +22,13 @@ def test_a_healthy_lab_is_ready(lab: Lab) -> None:
 
 def test_a_policy_that_drops_reads_hides_them(lab: Lab) -> None:
     """K3's line is not written; under the recommended policy it is again."""
-    policy = yaml.safe_load(AUDIT_POLICY.read_text("utf-8"))
+    policy = yaml.safe_load(lab.policy)
     policy["rules"].insert(0, {"level": "None", "verbs": ["get", "list", "watch"]})
     lab.kube.restart(yaml.safe_dump(policy))
     with pytest.raises(DoesNotCome, match="K3: line in"):
         by_vedette(lab, ACTS["K3"](lab), SOON)
     assert blind(lab)["K3"] == {"emitted"}
-    lab.kube.restart(AUDIT_POLICY.read_text("utf-8"))
+    lab.kube.restart(lab.policy)
     assert by_vedette(lab, ACTS["K3"](lab)).slack > 0
 
 
