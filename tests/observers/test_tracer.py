@@ -6,13 +6,15 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
+from lab.loopback import Reply, serving
 
 from vedette.clients.kube import Kube
 from vedette.clients.vault import Vault
 from vedette.event import Event
-from vedette.observers.base import Look
+from vedette.observers.base import CannotLook, Look
 from vedette.observers.tracer import NAME, Echoes, KubeWay, Promise, TracerObserver, VaultWay
 from vedette.scan import Plan, Scanner
 
@@ -221,3 +223,32 @@ def test_nothing_is_kept_while_nobody_waits() -> None:
         assert [piece.data for piece in pieces] == [b"0f0e"]
     echoes.take("kube", b"0f0e")
     assert not vars(echoes)["_waiting"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "why", "mend"),
+    [
+        (Reply(200, b"{}", {"Audit-Id": "another"}), "takes the header Audit-ID away", "the API server's own address"),
+        (Reply(200, b"<html>"), "HTTP 200", "the address its own"),
+        (Reply(503, b""), "HTTP 503", "see that it is up"),
+        (Reply(break_off="before"), "the connection broke off", "see that it is up"),
+    ],
+    ids=["a proxy", "no API server", "not well", "no answer"],
+)
+def test_a_server_that_cannot_be_asked_says_nothing_of_the_log(
+    reply: Reply, why: str, mend: str, tmp_path: Path
+) -> None:
+    """No observation is made of it; it is something that cannot be looked at."""
+    (tmp_path / "token").write_text("secret-token")
+    with serving(reply) as server:
+        way = KubeWay(Kube(server.url, token_file=str(tmp_path / "token")), "vedette")
+        tracer = TracerObserver("t", way, Echoes(), read, Promise("Metadata", "", 60.0))
+        with pytest.raises(CannotLook, match=why) as error:
+            tracer.look()
+        tracer.close()
+    (asked,) = server.asked
+    assert (asked.method, asked.path) == ("GET", f"/api/v1/namespaces/vedette/configmaps/{NAME}")
+    assert asked.headers["user-agent"] == NAME
+    assert len(asked.headers["audit-id"]) == 36
+    assert mend in error.value.mend
+    assert "secret" not in str(error.value) + error.value.mend

@@ -141,7 +141,7 @@ class Shipped:
             return _Judged(State.BLIND, why, "see that the log is still written", "source_silent")
         if subject := self._untraced(form):
             why = f"the tracer's last request to {subject} did not come back through the log"
-            return _Judged(State.BLIND, why, "vedette alerts show, of the open alert of K6", "K6")
+            return _Judged(State.BLIND, why, "vedette alerts list --rule K6", "K6")
         absent = [name for name in fields if name not in found.fields]
         lost = [name for name in absent if name in ALWAYS.get(form, ())]
         if lost and found.events >= FEW:
