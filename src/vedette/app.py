@@ -28,6 +28,7 @@ from vedette.formats.reader import splittable
 from vedette.match import Match
 from vedette.rule import Detection, Reaction, Rule, Severity
 from vedette.scan import Counts, Done, Plan, Rejected, Scanner
+from vedette.sigma.filters import NO_RULE
 from vedette.sources.files import STDIN, File, Range, chunks, describe, discover, head, ranges
 from vedette.workers import WorkerLost, read_all
 
@@ -87,6 +88,26 @@ def usable_rules(loaded: sigma.Loaded, only: Sequence[str] = ()) -> tuple[Rule, 
     if errors:
         raise Wrong(errors)
     return named_rules(loaded, only)
+
+
+def usable_or_refused(
+    loaded: sigma.Loaded, extra: Sequence[str], only: Sequence[str] = (), *, pack: bool = True
+) -> tuple[tuple[Rule, ...], tuple[sigma.Refused, ...]]:
+    """As `usable_rules`, but a bad file of `extra` is a result beside the rules. Raises Wrong for any other.
+
+    `pack`: whether the pack was loaded; without it the settings may speak of rules that are not there.
+    """
+    theirs = {str(file) for file in rule_files(extra)}
+    refused = [one for one in loaded.refused if one.file in theirs]
+    problems = [one for one in loaded.problems if one.error and one.file not in theirs]
+    if not pack:
+        problems = [one for one in problems if not one.message.startswith(NO_RULE)]
+    if problems:
+        raise Wrong(problems)
+    asked = {name.lower() for name in only}
+    wanted = [name for name in only if name.lower() not in {one.name.lower() for one in refused}]
+    rules = named_rules(loaded, wanted) if wanted or not only else ()
+    return rules, tuple(one for one in refused if not only or one.name.lower() in asked)
 
 
 def named_rules(loaded: sigma.Loaded, only: Sequence[str]) -> tuple[Rule, ...]:
@@ -311,13 +332,16 @@ def events(paths: Sequence[str], config: str | None = None) -> Iterator[Event]:
             raise Wrong([f"{name}: {error.strerror or error}"]) from error
 
 
-def rules_under(extra: Sequence[str] = ()) -> RulesUnder:
-    """What reads the pack and `extra` with a case's settings, each once, and of the pack only what is wanted."""
+def rules_under(extra: Sequence[str] = (), *, pack: bool = True) -> RulesUnder:
+    """What reads the pack and `extra` with a case's settings, each once, and of the pack only what is wanted.
+
+    Without `pack` only `extra`.
+    """
     read: dict[int, _RulesUnder] = {}
 
     def under(settings: settings_room.Settings) -> _RulesUnder:
         # It holds the settings, so that no other may come to have their id.
-        return read.setdefault(id(settings), _RulesUnder(settings, extra))
+        return read.setdefault(id(settings), _RulesUnder(settings, extra, pack=pack))
 
     return under
 
@@ -325,9 +349,10 @@ def rules_under(extra: Sequence[str] = ()) -> RulesUnder:
 class _RulesUnder(Mapping[str, Rule]):
     """The rules by name; one of the pack is read from its own file when it is asked for."""
 
-    def __init__(self, settings: settings_room.Settings, extra: Sequence[str]) -> None:
+    def __init__(self, settings: settings_room.Settings, extra: Sequence[str], *, pack: bool) -> None:
         self._settings = settings
         self._extra = extra
+        self._pack = pack
         self._single: dict[str, Rule] = {}
         self._all: dict[str, Rule] | None = None
 
@@ -349,7 +374,7 @@ class _RulesUnder(Mapping[str, Rule]):
 
     def _whole(self) -> dict[str, Rule]:
         if self._all is None:
-            loaded = load_rules(self._settings, self._extra, unproven=True)
+            loaded = load_rules(self._settings, self._extra, pack=self._pack, unproven=True)
             self._all = {rule.name: rule for rule in loaded.rules}
         return self._all
 

@@ -40,9 +40,11 @@ class Said:
     """Files and folders of further rules."""
     ruler: Ruler | None = None
     """The Loki whose ruler is the engine in use."""
+    pack: bool = True
+    """False: only the further rules."""
 
 
 def offline(settings: Settings, said: Said) -> Given:
     """What a repository of cluster configuration can be judged by: the policy and the API server's flags alone."""
     naming = Naming(pack_settings().site_texts(), settings.site_texts())
-    return Given(app.rules_under(said.rules), said.policy, said.apiserver, naming)
+    return Given(app.rules_under(said.rules, pack=said.pack), said.policy, said.apiserver, naming)

@@ -142,3 +142,74 @@ def test_a_policy_alone_is_judged_without_what_a_site_needs(healthy: Path) -> No
         timeout=60,
     )
     assert done.stdout.splitlines()[-1] == "[] 0", done.stderr
+
+
+THEIRS = {
+    "fires.yml": "detection: {a: {verb: delete, objectRef.resource: [jobs, events]}, condition: a}",
+    "reads.yml": "detection: {a: {verb: list, objectRef.resource: secrets}, condition: a}",
+    "never.yml": "detection: {a: {verb: delete}, b: {verb: create}, condition: a and b}",
+    "unknown_field.yml": "detection: {a: {apiGroup: apps}, condition: a}",
+    "broken.yml": "detection: [",
+}
+"""Rules of somebody else, none with a case."""
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """A folder of other people's rules, good and bad."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    for name, text in THEIRS.items():
+        head = f"title: {name}\nlogsource: {{product: kubernetes, service: audit}}\nlevel: low\n"
+        (folder / name).write_text(head + text + "\n")
+    (tmp_path / "reads.yaml").write_text(READS_DROPPED)
+    return folder
+
+
+def test_rules_of_other_people_are_judged_without_cases(theirs: Path) -> None:
+    """A rule that is refused is a row beside the others, with file, line and reason; the pack is left out on demand."""
+    done = vedette("prove", "--rules", "theirs", "--no-pack", "--policy", "reads.yaml", cwd=theirs.parent)
+    assert done.returncode == 1
+    text = done.stdout.decode()
+    assert text.splitlines()[0].split() == ["rule", "severity", "state", "read", "emitted"]
+    assert "READY" in next(line for line in text.splitlines() if line.startswith("fires "))
+    assert "emitted: its one variant: reads.yaml:4 drops it (level None)" in text
+    assert "emitted: never: no event can meet it: verb cannot meet all of this at once" in text
+    assert "read: unknown_field: theirs/unknown_field.yml:4:17: kube_audit has no field 'apiGroup'" in text
+    assert "mend: did you mean objectRef.apiGroup?" in text
+    assert "read: broken: theirs/broken.yml:" in text
+    assert "K3" not in text
+    assert b"judged by invented acts, for want of firing cases: fires, reads" in done.stderr
+
+
+def test_a_refused_rule_can_be_asked_for_by_name(theirs: Path) -> None:
+    """It is as loud as it says, and as the loudest where nothing of it could be read."""
+    say = ("--rules", "theirs", "--policy", "reads.yaml", "-o", "json")
+    done = vedette("prove", "unknown_field", "broken", *say, cwd=theirs.parent)
+    found = {one["rule"]: one for one in json.loads(done.stdout)}
+    assert {name: (one["state"], one["severity"]) for name, one in found.items()} == {
+        "unknown_field": ("BLIND", "info"),
+        "broken": ("BLIND", "critical"),
+    }
+    assert found["broken"]["links"][0]["link"] == "read"
+    assert vedette("prove", "unknown_field", "--severity", "critical", *say, cwd=theirs.parent).returncode == 0
+    fires = json.loads(vedette("prove", "fires", *say, cwd=theirs.parent).stdout)
+    assert [link["invented"] for link in fires[0]["links"]] == [True]
+
+
+def test_a_changed_copy_of_a_rule_of_the_pack_is_judged_in_its_place(tmp_path: Path, healthy: Path) -> None:
+    """Without the pack its name is free, and the settings may go on speaking of it."""
+    source = next((ROOT / "src/vedette/rules/kubernetes").glob("k3_*")) / "rule.yml"
+    (tmp_path / "k3.yml").write_text(source.read_text("utf-8").replace("cased: secrets", "cased: configmaps"), "utf-8")
+    say = ("--rules", tmp_path / "k3.yml", "--no-pack", "--policy", healthy, "--config", SETTINGS, "-o", "json")
+    done = vedette("prove", "K3", *say)
+    assert done.returncode == 0, done.stderr
+    variants = json.loads(done.stdout)[0]["links"][0]["variants"]
+    assert variants[0]["witness"].startswith("get configmaps/")
+
+
+def test_without_the_pack_rules_must_be_named(healthy: Path) -> None:
+    """Nothing to prove is a mistake and not a success."""
+    done = vedette("prove", "--no-pack", "--policy", healthy)
+    assert done.returncode == 2
+    assert b"name rules with --rules" in done.stderr

@@ -21,9 +21,12 @@ examples:
   vedette prove --policy audit-policy.yaml        which rules can fire under an audit policy, and what breaks the others
   vedette prove K3 K4 --policy -                  two rules, every variant by name; the policy from standard input
   vedette prove --here --policy policy.yaml --severity critical    both; exit 1 only for what is critical
+  vedette prove --rules theirs/ --no-pack --policy policy.yaml     rules of other people, with or without firing cases
 """
 SEVERITIES = ("info", "warning", "critical")
 _WIDTH = 100
+_NAMED = 4
+"""Rules that are named on standard error; of more the number."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="how to print")
     parser.add_argument("--rules", action="append", default=[], metavar="PATH", help="further Sigma rules")
+    parser.add_argument("--no-pack", action="store_true", help="only the rules of --rules")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,12 +72,15 @@ def _run(args: argparse.Namespace) -> int:
 
     from vedette import app, offline
     from vedette.proof.links.base import Unread
-    from vedette.proof.prove import prove
+    from vedette.proof.prove import prove, refused
 
     settings = app.load_settings(args.config)
-    rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
+    if args.no_pack and not args.rules:
+        raise app.Wrong(["--no-pack leaves nothing to prove: name rules with --rules"])
+    loaded = app.load_rules(settings, args.rules, pack=not args.no_pack, unproven=True)
+    rules, bad = app.usable_or_refused(loaded, args.rules, args.names, pack=not args.no_pack)
     policy = _policy(args.policy) if args.policy else None
-    said = offline.Said(policy, _apiserver(args), tuple(args.rules), _ruler(settings, args))
+    said = offline.Said(policy, _apiserver(args), tuple(args.rules), _ruler(settings, args), not args.no_pack)
     if (policy is not None or said.apiserver.flags is not None) and not (args.here or args.on):
         given = offline.offline(settings, said)
     else:
@@ -82,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
 
         folder = state_folder(settings, args.state)
         given = proving.here(settings, rules, folder, time.time_ns(), said)
-    results = list(prove(rules, given))
+    results = [*prove(rules, given), *map(refused, bad)]
     _say(results, given.policy, named=bool(args.names))
     shown = results if args.names or args.output == "json" else [one for one in results if one.concerned]
     _print(shown, args.output, whole=bool(args.names))
@@ -160,6 +167,10 @@ def _say(results: Sequence[RuleResult], policy: AuditPolicy | Unread | None, *, 
     if policy is not None:
         for problem in policy.problems if isinstance(policy, Unread) else policy.warnings:
             print(problem, file=sys.stderr)
+    invented = [one.rule.name for one in results if any(link.invented for link in one.links)]
+    if invented:
+        said = ", ".join(map(terminal, invented)) if len(invented) <= _NAMED else f"{len(invented)} rules"
+        print(f"vedette: judged by invented acts, for want of firing cases: {said}", file=sys.stderr)
     asked = list(dict.fromkeys(link.link for one in results for link in one.links))
     print(f"vedette: judged here: {', '.join(asked)}; no other link was asked for", file=sys.stderr)
     reasons: dict[str, list[str]] = {}
@@ -204,6 +215,7 @@ def _record(result: RuleResult) -> dict[str, Any]:
                 "in_part": link.in_part,
                 "why": link.why,
                 "mend": link.mend,
+                "invented": link.invented,
                 "variants": [
                     {
                         "variant": one.name,

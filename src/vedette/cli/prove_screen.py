@@ -6,22 +6,29 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from vedette.escape import terminal
+from vedette.proof.prove import READ
 from vedette.proof.verdict import LinkResult, RuleResult, State, Variant
 
 _NAMED = 4
 """Variants that are named where more have the same fault and the rule was not asked for by name."""
 _NAME, _SEVERITY, _STATE = 6, 10, 16
+_WIDEST = 60
+"""Columns of a name; other people's rules are named by their files."""
 _WELL = (State.READY, State.PROVEN)
 
 
 def matrix(results: Sequence[RuleResult], width: int, *, whole: bool) -> Iterator[str]:
     """The lines of the table; `whole`: every variant is named. What is true of several rules is said once, below."""
-    links = list(dict.fromkeys(link.link for result in results for link in result.links))
-    yield f"{'rule':<{_NAME}}{'severity':<{_SEVERITY}}{'state':<{_STATE}}{'  '.join(links)}".rstrip()
+    links = sorted(
+        dict.fromkeys(link.link for result in results for link in result.links), key=lambda name: name != READ
+    )
+    longest = max((len(terminal(result.rule.name)) for result in results), default=0)
+    wide = min(max(_NAME, longest + 1), _WIDEST)
+    yield f"{'rule':<{wide}}{'severity':<{_SEVERITY}}{'state':<{_STATE}}{'  '.join(links)}".rstrip()
     for result in results:
         by_name = {link.link: link for link in result.links}
         cells = "  ".join(f"{_cell(by_name.get(name)):<{len(name)}}" for name in links)
-        name = f"{terminal(result.rule.name):<{_NAME - 1}} "
+        name = f"{terminal(result.rule.name):<{wide - 1}} "
         yield f"{name}{result.rule.severity!s:<{_SEVERITY}}{_state(result):<{_STATE}}{cells}".rstrip()
         for link in result.links:
             if link.variants and link.state not in _WELL:

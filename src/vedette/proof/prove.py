@@ -6,8 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vedette.proof.links import LINKS
 from vedette.proof.links.base import Given
-from vedette.proof.verdict import LinkResult, RuleResult, of_links
-from vedette.rule import Rule
+from vedette.proof.verdict import LinkResult, RuleResult, State, of_links
+from vedette.rule import Rule, Severity
+from vedette.sigma.loading import Refused
+
+READ = "read"
+"""The link of a rule that could not be read: no log comes so far."""
 
 
 def prove(
@@ -19,3 +23,15 @@ def prove(
     known = known or {}
     for rule in rules:
         yield of_links(rule, [known.get((rule.name, link.name)) or link.check(rule) for link in links])
+
+
+def refused(one: Refused) -> RuleResult:
+    """The result of a rule file that vedette refuses, for it could not fire: BLIND, by the first of its mistakes.
+
+    How loud it would be is not known where nothing could be read of it; it then counts as the loudest.
+    """
+    rule = Rule(one.name, one.title, one.severity or Severity.CRITICAL, "", (), ())
+    first, more = one.problems[0], len(one.problems) - 1
+    place = f"{one.file}:{first.line}:{first.column}" if first.line else one.file
+    why = f"{place}: {first.message}" + (f"; {more} more mistakes" if more else "")
+    return of_links(rule, [LinkResult(READ, State.BLIND, why, first.mend)])

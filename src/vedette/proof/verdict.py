@@ -59,6 +59,8 @@ class LinkResult:
     UNKNOWN, and no exit code is made of it unless the rule was asked for by name."""
     told_by: str = ""
     """As `Variant.told_by`; of several variants that are BLIND only where something says so of each."""
+    invented: bool = False
+    """True where the variants are acts that were made up, for the rule has no firing case."""
 
     @property
     def blind(self) -> tuple[Variant, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from vedette.problem import Problem
 from vedette.sigma.assembly import proof_files
-from vedette.sigma.loading import Loaded, load, rule_files
+from vedette.sigma.loading import Loaded, Refused, load, rule_files
 from vedette.sigma.site import Site
 
-__all__ = ["Loaded", "Problem", "Site", "load", "proof_files", "rule_files"]
+__all__ = ["Loaded", "Problem", "Refused", "Site", "load", "proof_files", "rule_files"]

@@ -20,6 +20,9 @@ from vedette.sigma.refusal import Source, nearest
 from vedette.sigma.selections import Selections
 from vedette.sigma.site import Site
 
+NO_RULE = "there is no rule"
+"""How the problem of a filter begins that is for a rule which was not loaded."""
+
 
 @dataclass(slots=True)
 class Filter:
@@ -86,7 +89,7 @@ class Applied:
                     wanted = named.get(rule) or named.get(rule.lower())
                     if wanted is None and not self.unread:
                         mend = nearest(rule, named, "known are the rules' names and ids")
-                        source.refuse(("filter", "rules", at), f"there is no rule {rule!r}", mend, value=True)
+                        source.refuse(("filter", "rules", at), f"{NO_RULE} {rule!r}", mend, value=True)
                     self._apply_to(each, [name for name in wanted or () if name in detections], detections, rule)
 
     def _apply_to(self, each: Filter, names: Sequence[str], detections: dict[str, Detection], rule: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vedette.problem import Problem
-from vedette.rule import Correlation, Detection, Rule
+from vedette.rule import Correlation, Detection, Rule, Severity
 from vedette.schema import Schema
 from vedette.sigma import correlations, detections, filters, header
 from vedette.sigma.assembly import Assembly, check_proof, natural
@@ -28,6 +28,20 @@ _UNNAMED = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that is no rule here, with all that was understood of it."""
+
+    file: str
+    name: str
+    """Of its first document, else the file's stem."""
+    title: str
+    severity: Severity | None
+    """The loudest of its documents; None where no document could be read."""
+    problems: tuple[Problem, ...]
+    """Its errors, by line."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """What became of the files."""
 
@@ -37,6 +51,8 @@ class Loaded:
     """By file and line; errors and warnings."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Documents that the settings leave without work -> why: "owner is not set"."""
+    refused: tuple[Refused, ...] = ()
+    """By name; their problems stand among `problems` too."""
 
 
 def rule_files(path: Path) -> list[Path]:
@@ -71,6 +87,7 @@ class _Loader:
     def __init__(self, schemas: Mapping[str, Schema], site: Site) -> None:
         self.schemas = schemas
         self.site = site
+        self.paths: list[Path] = []
         self.problems: list[Problem] = []
         self.sources: list[Source] = []
         self.files: dict[Path, list[Header]] = {}
@@ -83,6 +100,7 @@ class _Loader:
 
     def read(self, path: Path) -> None:
         """The headers of one file."""
+        self.paths.append(path)
         try:
             documents = [each for each in read_file(path) if each.value is not None]
         except YamlError as error:
@@ -149,7 +167,23 @@ class _Loader:
         problems = [*self.problems, *(problem for source in self.sources for problem in source.problems)]
         problems.sort(key=lambda each: (each.file, each.line, each.column, each.message))
         rules.sort(key=lambda each: natural(each.name))
-        return Loaded(tuple(rules), tuple(dict.fromkeys(problems)), assembly.left_out)
+        problems = list(dict.fromkeys(problems))
+        return Loaded(tuple(rules), tuple(problems), assembly.left_out, tuple(self._refused(problems)))
+
+    def _refused(self, problems: Sequence[Problem]) -> list[Refused]:
+        """Every file with an error in it."""
+        errors: dict[str, list[Problem]] = defaultdict(list)
+        for problem in problems:
+            if problem.error:
+                errors[problem.file].append(problem)
+        found = []
+        for path in self.paths:
+            if own := errors.get(str(path)):
+                headers = self.files.get(path, [])
+                name, title = next(((each.rule, each.title) for each in headers), (path.stem, ""))
+                loudest = max((each.severity for each in headers), default=None)
+                found.append(Refused(str(path), name, title, loudest, tuple(own)))
+        return sorted(found, key=lambda each: natural(each.name))
 
     def _register(self) -> list[Header]:
         """Every document by its name and id, each of which must be its alone."""

@@ -7,6 +7,7 @@ the engine; the rule fires or it does not.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vedette.cases import BadCase, Case
 from vedette.proof.audit_policy import AuditPolicy, Level
@@ -70,7 +71,8 @@ class Emitted:
         if found.broad:
             why = f"it fires on nearly everything: on {found.fires_on} of {found.ordinary} ordinary events"
             return LinkResult(NAME, State.BLIND, why, _CHANGE)
-        result = self._judged(self._emission(rule, found.cases), policy)
+        emission = self._emission(rule, found.cases)
+        result = self._judged(emission, policy)
         dead = [
             Variant(one.name, State.BLIND, f"no event can meet it: {one.why}", _CHANGE)
             if one.sure
@@ -80,7 +82,8 @@ class Emitted:
         said = [f"no event has {one.name}" for one in found.unused if one.sure]
         said += [f"{found.left_out} more variants were not tried"] if found.left_out else []
         words = "; ".join(["by invented acts, for it has no firing case", *said])
-        return of_variants(NAME, [*result.variants, *dead], f"{result.why}; {words}")
+        result = of_variants(NAME, [*result.variants, *dead], f"{_looked_at(emission)}; {words}")
+        return replace(result, invented=True)
 
     def _judged(self, emission: Emission, policy: AuditPolicy) -> LinkResult:
         if not emission.judged and not emission.unread:
