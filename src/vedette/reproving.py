@@ -12,10 +12,9 @@ from vedette.rule import Rule
 from vedette.settings import Settings
 from vedette.watch.pulse import Proof, Proven
 
-SELDOM = frozenset({"matched", "allowed"})
-"""Links that depend on rules and settings alone, and cost seconds: a reload makes another prover."""
-_ANEW = 86_400.0
-"""Seconds after which they are checked again all the same."""
+SELDOM = {"matched": 86_400.0, "allowed": 3_600.0}
+"""Links that cost seconds -> seconds for which what came of them holds. They change with rules and settings, and a
+reload makes another prover; `allowed` looks at who came as well."""
 
 
 class Prover:
@@ -36,7 +35,8 @@ class Prover:
         self._extra = extra
         self._now = now
         self._known: dict[tuple[str, str], LinkResult] = {}
-        self._known_at = 0.0
+        self._known_at: dict[str, float] = {}
+        """Link -> when it was checked last, on the clock that is never set."""
 
     def __call__(self, rest: Callable[[], bool]) -> Proof | None:
         """Every rule, every link. `rest` is called between two rules; None where it says that nobody waits for it."""
@@ -45,9 +45,10 @@ class Prover:
         from vedette.proof.prove import prove
 
         began = time.monotonic()
-        if began - self._known_at > _ANEW:
-            self._known = {}
-            self._known_at = began
+        for link, holds in SELDOM.items():
+            if link not in self._known_at or began - self._known_at[link] > holds:
+                self._known = {key: one for key, one in self._known.items() if key[1] != link}
+                self._known_at[link] = began
         given = proving.here(self._settings, self._rules, self._folder, self._now(), Said(rules=self._extra))
         found: list[Proven] = []
         rested = 0.0

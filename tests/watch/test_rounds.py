@@ -174,7 +174,7 @@ def read(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def test_links_that_cost_seconds_are_checked_once_a_day(read: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_that_cost_seconds_are_checked_seldom(read: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cases are run at the first round, and taken as they were at the next; the other links are asked anew."""
     settings = app.load_settings(str(SETTINGS))
     rules = app.usable_rules(app.load_rules(settings, ()))[:3]
