@@ -27,13 +27,15 @@ class Prover:
         folder: Path,
         extra: tuple[str, ...] = (),
         now: Callable[[], int] = time.time_ns,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`folder`: of the store. `extra`: files and folders of further rules."""
+        """`folder`: of the store. `extra`: files and folders of further rules. `steady`: seconds, never set."""
         self._settings = settings
         self._rules = rules
         self._folder = folder
         self._extra = extra
         self._now = now
+        self._steady = steady
         self._known: dict[tuple[str, str], LinkResult] = {}
         self._known_at: dict[str, float] = {}
         """Link -> when it was checked last, on the clock that is never set."""
@@ -44,11 +46,11 @@ class Prover:
         from vedette.offline import Said
         from vedette.proof.prove import prove
 
-        began = time.monotonic()
-        for link, holds in SELDOM.items():
-            if link not in self._known_at or began - self._known_at[link] > holds:
-                self._known = {key: one for key, one in self._known.items() if key[1] != link}
-                self._known_at[link] = began
+        began = self._steady()
+        for name, holds in SELDOM.items():
+            if name not in self._known_at or began - self._known_at[name] > holds:
+                self._known = {key: one for key, one in self._known.items() if key[1] != name}
+                self._known_at[name] = began
         given = proving.here(self._settings, self._rules, self._folder, self._now(), Said(rules=self._extra))
         found: list[Proven] = []
         rested = 0.0
@@ -57,11 +59,11 @@ class Prover:
                 if link.link in SELDOM:
                     self._known[result.rule.name, link.link] = link
             found.append(_proven(result))
-            before = time.monotonic()
+            before = self._steady()
             if rest():
                 return None
-            rested += time.monotonic() - before
-        return Proof(self._now(), time.monotonic() - began - rested, tuple(found))
+            rested += self._steady() - before
+        return Proof(self._now(), self._steady() - began - rested, tuple(found))
 
 
 def _proven(result: RuleResult) -> Proven:

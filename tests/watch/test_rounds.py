@@ -186,13 +186,21 @@ def test_links_that_cost_seconds_are_checked_seldom(read: Path, monkeypatch: pyt
         return check(self, rule)
 
     monkeypatch.setattr(Matched, "check", counted)
-    prover = Prover(settings, rules, read, now=time.time_ns)
+    clock = [0.0]
+    prover = Prover(settings, rules, read, now=time.time_ns, steady=lambda: clock[0])
     first = prover(lambda: False)
     second = prover(lambda: False)
     assert first is not None
     assert second is not None
     assert second.at > first.at
-    assert ran == [rule.name for rule in rules]
+    names = [rule.name for rule in rules]
+    assert ran == names
+    clock[0] = 86_000.0
+    prover(lambda: False)
+    assert ran == names
+    clock[0] = 87_000.0
+    prover(lambda: False)
+    assert ran == names * 2
     assert [one.links for one in first.rules] == [one.links for one in second.rules]
     assert set(first.rules[0].links) >= LINKS.keys() - {"emitted", "drilled"}
     assert first.rules[0].links["matched"] == "READY"
