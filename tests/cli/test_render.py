@@ -29,10 +29,11 @@ def test_the_rights_of_the_kube_observer(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_the_rights_of_the_vault_observer(capsys: pytest.CaptureFixture[str]) -> None:
-    """Three paths; sudo only where Vault asks for it."""
+    """Four paths; sudo only where Vault asks for it."""
     assert main(["render", "rights", "vault"]) == 0
     found = re.findall(r'^path "(.+)" \{\n  capabilities = \[(.+)\]\n\}$', capsys.readouterr().out, re.MULTILINE)
     assert found == [
+        ("sys/config/state/sanitized", '"read"'),
         ("sys/audit", '"read", "sudo"'),
         ("sys/policies/acl", '"list"'),
         ("sys/policies/acl/*", '"read"'),

@@ -12,6 +12,7 @@ from vedette.cli import (
     render_loki_config,
     render_shipper,
     render_terraform,
+    render_vault_audit,
 )
 
 EXAMPLES = """\
@@ -20,6 +21,8 @@ examples:
   vedette render rights vault | vault policy write vedette -   what the observer of a Vault needs
   vedette render rights kube-tracer | kubectl apply -f -       what the tracer of an API server needs
   vedette render audit-policy > audit-policy.yaml              an audit policy under which every rule can fire
+  vedette render vault-audit --second syslog | sh              two audit devices of a Vault
+  vedette render vault-audit --proxy 10.0.0.5                  the lines of its listener behind a proxy
   vedette render loki --into rules/fake                        the rules as groups, where Loki's ruler reads them
   vedette render loki K3 -o queries --explain                  one rule's LogQL, stage by stage
   vedette render loki --check rules/fake/vedette.yaml          whether that file is still what the settings say
@@ -62,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     render_alertmanager.add_arguments(receiver)
     policy = files.add_parser("audit-policy", help="a small Kubernetes audit policy under which the rules can fire")
     render_audit_policy.add_arguments(policy)
+    devices = files.add_parser("vault-audit", help="Vault's audit devices, and its listener behind a proxy")
+    render_vault_audit.add_arguments(devices)
     terraform = files.add_parser("terraform", help="the trusted networks as a file of Terraform's variables")
     render_terraform.add_arguments(terraform)
 
@@ -94,6 +99,7 @@ _FILES = {
     "alertmanager": render_alertmanager.run,
     "terraform": render_terraform.run,
     "audit-policy": render_audit_policy.run,
+    "vault-audit": render_vault_audit.run,
     **dict.fromkeys(_SHIPPERS, render_shipper.run),
     **dict.fromkeys(_LOKI, render_loki_config.run),
 }

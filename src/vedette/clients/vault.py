@@ -1,7 +1,7 @@
 """Vault and OpenBao, as far as vedette asks them: the seal state, the audit devices, the ACL policies.
 
 What a call needs was tried on Vault 1.21.4: `sys/seal-status` nothing at all, `sys/audit` read with sudo, the list of
-policies list, a policy's text read. `render/rights.py` prints a policy with just that.
+policies list, a policy's text read, the configuration read. `render/rights.py` prints a policy with just that.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class Vault:
     def audit_devices(self) -> Mapping[str, Mapping[str, object]]:
         """The audit devices by path (`file/`): `type`, `options`, `description`, `local`, `path`."""
         return {path: device for path, device in self._data("GET", "sys/audit").items() if isinstance(device, Mapping)}
+
+    def listeners(self) -> list[Mapping[str, object]]:
+        """The listeners as configured, without secrets: `type`, and `config` with what is said of X-Forwarded-For."""
+        found = self._data("GET", "sys/config/state/sanitized").get("listeners")
+        return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
 
     def policy_names(self) -> list[str]:
         """The ACL policies' names, `root` and `default` among them."""

@@ -96,6 +96,11 @@ _VAULT = """\
 #     > /etc/vedette/vault.token)
 # sys/seal-status needs no token.
 
+# V7: whether the listeners take X-Forwarded-For from a proxy (vedette prove). Secrets are left out of this answer.
+path "sys/config/state/sanitized" {
+  capabilities = ["read"]
+}
+
 # V2: the audit devices. The path is root-protected: read alone is refused.
 path "sys/audit" {
   capabilities = ["read", "sudo"]
