@@ -7,7 +7,7 @@ from lab import sshd as lab_sshd
 
 from tests.proof.asking import rules, rules_under
 from vedette.proof.links.emitted_sshd import EmittedSshd, SshdGiven
-from vedette.proof.sshd_config import LEVELS, read_sshd_config
+from vedette.proof.sshd_config import LEVELS, read_sshd_config, read_version
 from vedette.proof.verdict import LinkResult, State
 
 
@@ -124,3 +124,17 @@ def test_nothing_known_is_unknown_and_says_how_to_tell() -> None:
     assert result.state is State.UNKNOWN
     assert "--sshd-config" in result.mend
     assert not EmittedSshd(SshdGiven(), rules_under()).check(rules()["V4"]).concerns
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("OpenSSH_9.2p1 Debian-2, OpenSSL 3.0", (9, 2)),
+        ("OpenSSH_10.0, OpenSSL", (10, 0)),
+        ("dropbear", None),
+        ("", None),
+    ],
+)
+def test_the_version_is_what_sshd_says(text: str, version: tuple[int, ...] | None) -> None:
+    """As `sshd -V` prints it; of another server there is none."""
+    assert read_version(text) == version

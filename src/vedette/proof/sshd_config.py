@@ -15,6 +15,15 @@ _DEFAULT = "INFO"
 _LINE = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*\Z", re.DOTALL)
 
 
+_VERSION = re.compile(r"OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)")
+
+
+def read_version(text: str) -> tuple[int, ...] | None:
+    """OpenSSH's version in what `sshd -V` says, (9, 2); None where there is none."""
+    found = _VERSION.search(text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One LogLevel."""

@@ -1,7 +1,7 @@
 """The least rights of the observers: an RBAC manifest for the API server, an ACL policy for Vault or OpenBao.
 
-Each right stands for a request that a module of `observers` makes (kube, vault, tracer); the tests against real servers
-show that they suffice, and that nothing else is let in.
+Each right stands for a request that a module of `observers` makes (kube, vault, tracer), or `vedette prove`; the tests
+against real servers show that they suffice, and that nothing else is let in.
 """
 
 from __future__ import annotations
