@@ -40,6 +40,26 @@ def test_the_rights_of_the_vault_observer(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+def test_the_rights_of_the_tracers(capsys: pytest.CaptureFixture[str]) -> None:
+    """One ConfigMap, which is in the manifest, and one path of Vault."""
+    assert main(["render", "rights", "kube-tracer", "--name", "watcher", "--namespace", "security"]) == 0
+    account, read, role, binding = yaml.safe_load_all(capsys.readouterr().out)
+    assert account["metadata"] == {"name": "watcher", "namespace": "security"}
+    assert read["metadata"] == {"name": "vedette-tracer", "namespace": "security"}
+    (rule,) = role["rules"]
+    assert rule == {
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "resourceNames": ["vedette-tracer"],
+        "verbs": ["get"],
+    }
+    assert binding["roleRef"]["name"] == role["metadata"]["name"] == "watcher-tracer"
+    assert {one["metadata"]["namespace"] for one in (role, binding)} == {"security"}
+    assert main(["render", "rights", "vault-tracer"]) == 0
+    found = re.findall(r'^path "(.+)" \{\n  capabilities = \[(.+)\]\n\}$', capsys.readouterr().out, re.MULTILINE)
+    assert found == [("sys/policies/acl/vedette-tracer-*", '"read"')]
+
+
 @pytest.mark.parametrize("name", ["", "Vedette", "a b", "a\nrules: x", "-a", "a-", "x" * 64, "a{b}", "ä", "\x1b[2J"])
 @pytest.mark.parametrize("option", ["--name", "--namespace"])
 def test_a_name_that_kubernetes_refuses_is_refused(option: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,4 +75,4 @@ def test_something_must_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None
     """What there is, is listed."""
     with pytest.raises(SystemExit, match="2"):
         main(["render", "rights"])
-    assert "kube,vault" in capsys.readouterr().err
+    assert "kube,vault,kube-tracer,vault-tracer" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from vedette.clients.kube import Kube
 from vedette.clients.vault import Vault
 from vedette.observers.base import CannotLook
 from vedette.observers.tracer import NAME, Echoes, KubeWay, Promise, TracerObserver, VaultWay, Way
-from vedette.render.rights import kube_tracer_rights, vault_tracer_policy
+from vedette.render.rights import kube_tracer_rights, vault_policy, vault_tracer_policy
 
 TRACED = {"resources": [{"group": "", "resources": ["configmaps"], "resourceNames": [NAME]}], "namespaces": ["vedette"]}
 REST = {"level": "Metadata", "omitStages": ["RequestReceived"]}
@@ -150,7 +150,8 @@ def test_without_the_right_the_finding_says_what_to_grant(server: ApiServer, tmp
 
 
 def test_the_rendered_policy_of_vault_suffices_and_no_less(vault: VaultServer, tmp_path: Path) -> None:
-    """Both entries come back in the clear, nothing fires on them; nothing else is let in, and without it nothing is."""
+    """Both entries come back in the clear, nothing fires on them; nothing else is let in, and without it nothing is;
+    the observer's own token does as well."""
     begin = vault.audit_log.stat().st_size
     way = vault_way(vault, tmp_path, vault_tracer_policy())
     value = seen(way, vault.audit_log, "RequestResponse")
@@ -165,6 +166,7 @@ def test_the_rendered_policy_of_vault_suffices_and_no_less(vault: VaultServer, t
     lines.path.write_bytes(b"".join(ours))
     assert len(ours) == 2
     assert lines.add([]) == []
+    vault_way(vault, tmp_path, vault_policy()).send("0f0e")
     lacking = vault_way(vault, tmp_path, 'path "sys/audit" { capabilities = ["read"] }')
     with pytest.raises(CannotLook, match="HTTP 403") as error:
         lacking.send("0f0e")
