@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pages import cli, fields, loki, rules, settings
+from pages import cli, dead_rules, fields, loki, rules, settings
 from vedette.app import Wrong
 
 DOCS = Path(__file__).resolve().parent
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/cli.md": cli.page,
+    "reference/dead-rules.md": dead_rules.page,
     "reference/fields.md": fields.page,
     "reference/loki.md": loki.page,
     "reference/rules.md": rules.page,

@@ -238,6 +238,18 @@ def test_what_a_rule_leaves_open_is_tried_by_every_verb_and_group(tmp_path: Path
     assert {one.name for one in every.blind} == {"get", "list", "watch"}
 
 
+def test_namespaces_that_a_policy_tells_apart_are_tried(tmp_path: Path) -> None:
+    """A policy that drops one namespace blinds a rule there that names none, and no rule on what is in none."""
+    dropped = "- {level: None, namespaces: [kube-system]}\n- level: RequestResponse\n"
+    result = judged(tmp_path, "a: {verb: list, objectRef.resource: secrets}\ncondition: a\n", dropped)
+    assert [(one.name, one.state.value) for one in result.variants] == [
+        ("elsewhere", "READY"),
+        ("kube-system", "BLIND"),
+    ]
+    result = judged(tmp_path, "a: {verb: delete, objectRef.resource: clusterroles}\ncondition: a\n", dropped)
+    assert [(one.name, one.state.value) for one in result.variants] == [("invented", "READY")]
+
+
 def test_a_rule_that_fires_on_nearly_everything_is_blind(tmp_path: Path) -> None:
     """What fires on ordinary events tells nothing apart, however easily it fires."""
     result = judged(tmp_path, "a: {user.username: nobody-of-this-name}\ncondition: not a\n")

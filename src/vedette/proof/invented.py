@@ -33,6 +33,7 @@ _LONGEST = 200
 """Acts that are invented for one threshold."""
 _NUMBERED = {("objectRef", "name"), ("target",), ("object",)}
 """Fields whose distinct values are counted by naming other objects."""
+_ELSEWHERE = Choice("spread:objectRef.namespace", "elsewhere", own=False)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,8 +74,11 @@ class Invented:
         return self.ordinary > 0 and self.fires_on >= BROAD * self.ordinary
 
 
-def invent(rule: Rule, rules_under: RulesUnder) -> Invented:
-    """Cases for a rule that reads the Kubernetes audit log. Raises BadCase for settings that cannot be read."""
+def invent(rule: Rule, rules_under: RulesUnder, namespaces: Sequence[str] = ()) -> Invented:
+    """Cases for a rule that reads the Kubernetes audit log. Raises BadCase for settings that cannot be read.
+
+    `namespaces`: in which it is tried as well where it names none; those that a policy tells apart.
+    """
     first = next((one for one in rule.detections if one.format == FORMAT), None)
     if first is None:
         return Invented(why="it does not read the Kubernetes audit log")
@@ -84,6 +88,7 @@ def invent(rule: Rule, rules_under: RulesUnder) -> Invented:
         return Invented(why="it has no work under the settings of the cases")
     found = _Found()
     inventor = Inventor()
+    found.namespaces = [name for name in namespaces if name not in ("", "default")]
     for detection in subject.detections:
         if detection.format == FORMAT and detection.alerts:
             _detect(inventor, detection, _document(detection.name), found)
@@ -110,10 +115,11 @@ class _Found:
     variants: list[tuple[tuple[Choice, ...], list[Record]]] = field(default_factory=list)
     failed: list[_Failed] = field(default_factory=list)
     left_out: int = 0
+    namespaces: Sequence[str] = ()
 
 
 def _detect(inventor: Inventor, detection: Detection, document: Choice, found: _Found) -> None:
-    tried, left = _variants(detection)
+    tried, left = _variants(detection, found.namespaces)
     found.left_out += left
     for way in tried:
         choices = (document, *way.choices)
@@ -125,12 +131,15 @@ def _detect(inventor: Inventor, detection: Detection, document: Choice, found: _
         found.failed.append(_Failed((), "a list of the settings that it compares with is empty", sure=False))
 
 
-def _variants(detection: Detection) -> tuple[list[Way], int]:
+def _variants(detection: Detection, namespaces: Sequence[str]) -> tuple[list[Way], int]:
     """The ways that are tried, each one that the rule names before what it leaves open, and how many are not."""
     first: list[Way] = []
     more: list[Way] = []
     for way in ways(detection.node):
         spelt = [one for each in spread(way, "verb", VERBS) for one in _by_group(each)]
+        inside = [one for each in spelt for one in spread(each, "objectRef.namespace", namespaces) if one != each]
+        if inside:
+            spelt = [*(replace(one, choices=(*one.choices, _ELSEWHERE)) for one in spelt), *inside]
         first.append(spelt[0])
         more += spelt[1:]
     found = [*first, *more]
@@ -155,7 +164,7 @@ def _correlate(inventor: Inventor, rule: Rule, correlation: Correlation, found: 
     events: list[list[tuple[Way, Record]]] = []
     for detection in joined:
         own: list[tuple[Way, Record]] = []
-        tried, left = _variants(detection)
+        tried, left = _variants(detection, found.namespaces)
         found.left_out += left
         for way in tried:
             try:
@@ -247,10 +256,12 @@ def _dead(name: str, failed: Sequence[_Failed]) -> Dead:
 
 def _names(all_choices: Sequence[tuple[Choice, ...]]) -> list[str]:
     """A name for each variant, of what differs between them."""
+    where = {one.where for choices in all_choices for one in choices}
     several: dict[str, set[str]] = {}
     for choices in all_choices:
-        for one in choices:
-            several.setdefault(one.where, set()).add(one.said)
+        said = {one.where: one.said for one in choices}
+        for place in where:
+            several.setdefault(place, set()).add(said.get(place, ""))
     found: list[str] = []
     for choices in all_choices:
         name = " ".join(one.said for one in choices if len(several[one.where]) > 1) or "invented"

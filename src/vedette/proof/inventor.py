@@ -29,7 +29,13 @@ _VALUE = FieldPath("", ("value",))
 _REFERENCES = frozenset({Op.FIELDREF, Op.FIELDREF_STARTSWITH, Op.FIELDREF_ENDSWITH, Op.FIELDREF_CONTAINS, Op.SUBSETOF})
 _ALWAYS = frozenset({"verb", "level", "stage", "user.username", "requestURI", "sourceIPs", "userAgent", "auditID"})
 """Fields that no event of a known user lacks."""
-_OBJECTS: dict[str, object] = {"hostPath": {"path": "/"}, "privileged": True, "hostPort": 8080}
+_OBJECTS: dict[str, object] = {
+    "hostPath": {"path": "/"},
+    "capabilities": {"add": ["SYS_ADMIN"]},
+    "securityContext": {"privileged": True},
+    "privileged": True,
+    "hostPort": 8080,
+}
 """What stands under a key of a body whose presence alone is asked for."""
 _BY_TYPE: dict[FieldType, tuple[object, ...]] = {
     FieldType.BOOL: (True, False),

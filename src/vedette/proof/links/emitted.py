@@ -63,7 +63,8 @@ class Emitted:
         """A rule without firing cases, by acts that are invented for it."""
         from vedette.proof.invented import invent  # The pack has cases, and starts without it.
 
-        found = invent(rule, self._given.rules_under)
+        namespaces = sorted({name for one in policy.rules for name in one.namespaces})
+        found = invent(rule, self._given.rules_under, namespaces)
         if not found.cases and found.sure:
             return LinkResult(NAME, State.BLIND, f"no event can meet it: {found.why}", _CHANGE)
         if not found.cases:
