@@ -133,7 +133,8 @@ def test_an_exclusion_under_a_condition_is_unknown_where_it_would_matter() -> No
     assert result.state is State.UNKNOWN
     assert "not evaluated" in result.why
     assert judged("V4", device(exclude=found)).state is State.READY
-    assert judged("V4", device(exclude="[{")).state is State.UNKNOWN
+    for text in ("[{", "[" * 100_000, "[1]", '[{"fields": "/a"}]'):
+        assert judged("V4", device(exclude=text)).state is State.UNKNOWN
 
 
 def test_a_log_in_xml_is_not_read() -> None:
@@ -181,7 +182,9 @@ def test_behind_a_proxy_without_forwarding_v7_alone_is_blind() -> None:
     ("seen", "proxies", "state"),
     [
         (came("10.0.0.5"), None, State.UNKNOWN),
-        (came("10.0.0.5"), ("10.0.0.5/32",), State.READY),
+        (came("10.0.0.5"), ("10.0.0.5/32",), State.UNKNOWN),
+        (came("10.0.0.5"), ("a.sockaddr.template",), State.UNKNOWN),
+        (came("10.0.0.5"), ("10.0.0.9",), State.READY),
         (came("10.0.0.5", each=49), (), State.READY),
         (came("10.0.0.5", "10.0.0.6"), (), State.READY),
         (came("127.0.0.1"), (), State.READY),
@@ -195,6 +198,8 @@ def test_one_address_is_a_proxys_only_where_much_came_from_it(
     """A setting that cannot be read leaves it open; loopback and a handful of entries say nothing."""
     result = judged("V7", device(), seen=seen, proxies=proxies)
     assert result.state is state, result.why
+    if state is State.UNKNOWN:
+        assert "every one of 60 addresses is 10.0.0.5" in result.why
     if proxies is None:
         assert "HTTP 403" in result.why
         assert result.mend == "grant it"

@@ -103,7 +103,7 @@ def _exclusions(text: str) -> tuple[Exclusion, ...]:
         return ()
     try:
         said = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CannotTell(f"its exclude is no JSON: {error}") from error
     found = []
     for one in said if isinstance(said, list) else [said]:

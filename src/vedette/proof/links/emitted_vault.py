@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from vedette.cases import BadCase, Case, RulesUnder, firing_cases
-from vedette.network import Networks
+from vedette.network import Networks, NotANetwork
 from vedette.proof.audit_device import CannotTell, Entry, Reading, in_clear, read_device
 from vedette.proof.rerun import Rerun, loudness
 from vedette.proof.seen import Seen, SeenFormat
@@ -150,16 +150,16 @@ class EmittedVault:
     ) -> list[Variant]:
         """Where every client has one address, a rule that asks whence they come cannot tell them apart."""
         address = self._only_address()
-        if not address or node.proxies:
+        said = _forwards(node, address) if address else None
+        if said is None:
             return variants
         inside = self._trusted is None or self._trusted.contains(address) is not False
-        silenced = {one.case.name for one in cases if not self._fires_from(rule, one, _INSIDE if inside else _OUTSIDE)}
-        known = node.proxies is not None
-        why = f"every one of {self._seen.addresses.total():,} addresses is {address}: a proxy's, for all clients"
-        if not known:
-            why += f"; whether the listener takes X-Forwarded-For: {node.proxies_fault}"
-        mend = "set x_forwarded_for_authorized_addrs for it: `vedette render vault-audit`" if known else node.mend
-        state = State.BLIND if known else State.UNKNOWN
+        elsewhere = _INSIDE if inside else _OUTSIDE
+        silenced = {one.case.name for one in cases if not self._fires_from(rule, one, elsewhere)}
+        state, reason, mend = said
+        why = (
+            f"every one of {self._seen.addresses.total():,} addresses is {address}: a proxy's, for all clients{reason}"
+        )
         return [
             replace(one, state=state, why=why, mend=mend) if one.name in silenced and one.state is State.READY else one
             for one in variants
@@ -201,6 +201,24 @@ class _Written:
         device = self.reading.device
         options = {key: value for key, value in device.options.items() if key != option}
         return replace(self, reading=read_device(replace(device, options=options)))
+
+
+def _forwards(node: VaultNode, address: str) -> tuple[State, str, str] | None:
+    """What it means that all entries have one address; None where the listener tells clients apart."""
+    if node.proxies is None:
+        return State.UNKNOWN, f"; whether the listener takes X-Forwarded-For: {node.proxies_fault}", node.mend
+    if not node.proxies:
+        mend = f"set x_forwarded_for_authorized_addrs: vedette render vault-audit --proxy {address}"
+        return State.BLIND, "", mend
+    try:
+        proxy = Networks.of(node.proxies).contains(address)
+    except NotANetwork:
+        proxy = None
+    if proxy is False:
+        return None
+    # With the header sent, the client's address would stand there; or all clients are one, behind it.
+    reason = "; x_forwarded_for_authorized_addrs names it, but it seems to send no X-Forwarded-For"
+    return State.UNKNOWN, reason, "let the proxy send X-Forwarded-For"
 
 
 def _with_fallback(readings: Sequence[Reading]) -> list[_Written]:
