@@ -215,3 +215,12 @@ def test_kube_apiservers_own_evaluator_reads_it_as_it_is_meant() -> None:
     (answer,) = oracle.answers(binary, [(text, questions)])
     theirs = [(one["level"], set(one["omitStages"])) for one in answer["verdicts"]]
     assert theirs == [(str(ours.level), set(ours.omitted)) for ours in map(policy.written, asked)]
+
+
+def test_what_is_printed_is_what_was_judged() -> None:
+    """A policy that would read back as another, or not at all, is not printed."""
+    whole = made(("K3",), Level.NONE)
+    text = policy_text(whole)
+    assert read_policy(text, "policy.yaml").rules == whole.policy.rules
+    with pytest.raises(NotMade, match="reads back as another"):
+        policy_text(replace(whole, policy=made(("K4",), Level.NONE).policy))

@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from vedette import app
     from vedette.cases import BadCase
     from vedette.escape import terminal
+    from vedette.proof.policy_reading import PolicyError
     from vedette.proof.synthesis import NotMade
 
     try:
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     except app.Wrong as error:
         print(error, file=sys.stderr)
         return 2
-    except (NotMade, BadCase) as error:
+    except (NotMade, BadCase, PolicyError) as error:
         print(f"vedette: {terminal(str(error))}", file=sys.stderr)
         return 2
     return 0

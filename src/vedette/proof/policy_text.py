@@ -10,19 +10,23 @@ from vedette.proof.audit_policy import AuditPolicy, Level
 from vedette.proof.mending import rule_lines
 from vedette.proof.needs import BEGINNING
 from vedette.proof.policy_reading import VERSION, read_policy
-from vedette.proof.synthesis import Part, Synthesis
+from vedette.proof.synthesis import NotMade, Part, Synthesis
 
 _WIDTH = 100
 
 
 def policy_text(made: Synthesis) -> str:
-    """The file for --audit-policy-file. What it says was read back, and is the policy that was judged."""
+    """The file for --audit-policy-file. What it says was read back, and is the policy that was judged.
+
+    Raises NotMade where it is not, PolicyError where it cannot be read: a name that no policy takes.
+    """
     lines = [*_head(made), f"apiVersion: {VERSION}", "kind: Policy"]
     lines += ["# Half of many an object, and no rule asks for it.", "omitManagedFields: true", "rules:"]
     for part in made.parts:
         lines += [*_comment(_said(part), "  "), *rule_lines(part.rule)]
     text = "\n".join(lines) + "\n"
-    assert _same(read_policy(text, made.policy.file), made.policy), text
+    if not _same(read_policy(text, made.policy.file), made.policy):
+        raise NotMade("the policy reads back as another one; some name in the rules or settings is at fault")
     return text
 
 
