@@ -40,6 +40,8 @@ class Said:
     """Files and folders of further rules."""
     ruler: Ruler | None = None
     """The Loki whose ruler is the engine in use."""
+    sshd_config: str = ""
+    """The file of sshd's configuration."""
     pack: bool = True
     """False: only the further rules."""
 

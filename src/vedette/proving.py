@@ -11,9 +11,13 @@ from pathlib import Path
 
 from vedette.formats import SCHEMAS
 from vedette.offline import Said, offline, policy_from
+from vedette.proof.apiserver import ApiServer
 from vedette.proof.deliveries import ByAlertmanager, ByRecord, BySlackApp, BySlackWebhook, Delivery, Told, recorded
 from vedette.proof.links.base import Delivering, Given, Way
+from vedette.proof.links.emitted_sshd import SshdGiven
 from vedette.proof.seen import LONGEST, Heard, Seen
+from vedette.proof.sshd_config import read_sshd_config
+from vedette.proof.vault_node import VaultNode, asked
 from vedette.proof.verdict import State
 from vedette.rule import Rule
 from vedette.scan import Plan, Scanner
@@ -22,6 +26,7 @@ from vedette.store.alerts import Kept
 from vedette.store.database import StoreError
 from vedette.store.segments import tail
 from vedette.store.visit import Visit
+from vedette.yaml_text import MAX_BYTES
 
 LOOKED_AT = 20_000
 """Records of evidence that are looked at, of each source."""
@@ -51,14 +56,52 @@ def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said
         if visit:
             visit.close()
     return replace(
-        offline(settings, replace(said, policy=policy)),
+        offline(settings, replace(said, policy=policy, apiserver=_apiserver(settings, said.apiserver))),
         settings=settings,
         today=datetime.fromtimestamp(now / 1e9, UTC).date(),
         seen=seen,
         now=now,
         delivering=delivering,
         ruler=said.ruler,
+        vault=_vault(settings),
+        sshd=_sshd(settings, said.sshd_config or settings.sources.sshd.config),
     )
+
+
+def _apiserver(settings: Settings, said: ApiServer) -> ApiServer:
+    """What was said of the API server, with the flags that the settings say it is meant to run with."""
+    flags = settings.sources.kube_audit.audit_flags
+    if said.flags is not None or not flags:
+        return said
+    pairs = (flag.removeprefix("--").partition("=") for flag in flags)
+    return replace(said, flags={name: value or "true" for name, _, value in pairs}, file=settings.file)
+
+
+def _vault(settings: Settings) -> tuple[VaultNode, ...]:
+    """What each node says of its audit devices and listeners."""
+    from vedette.clients.vault import Vault
+
+    found = []
+    for one in settings.sources.vault:
+        client = Vault(one.address, token_file=one.token_file, ca_file=one.ca_file)
+        try:
+            found.append(asked(one.name, client))
+        finally:
+            client.close()
+    return tuple(found)
+
+
+def _sshd(settings: Settings, name: str) -> SshdGiven | None:
+    """sshd's configuration in the file `name`, and what the journal's sources pick of its lines."""
+    if not name:
+        return None
+    picked = {one.name: one.identifiers for one in settings.sources.journald if one.identifiers}
+    try:
+        with Path(name).open("rb") as file:
+            text = file.read(MAX_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        return SshdGiven(fault=f"{name}: {error.strerror}", picked=picked)
+    return SshdGiven(read_sshd_config(text, name), picked=picked)
 
 
 def seen_in(visit: Visit, rules: Sequence[Rule]) -> Seen:

@@ -118,11 +118,39 @@ def test_a_site_without_a_store_or_a_sink_is_not_ready(tmp_path: Path) -> None:
     done = vedette("prove", "--config", SETTINGS, "--state", tmp_path)
     assert done.returncode == 1
     text = done.stdout.decode()
-    assert text.splitlines()[0].split() == ["rule", "severity", "state", "shipped", "matched", "allowed", "delivered"]
+    links = ["emitted", "shipped", "matched", "allowed", "delivered"]
+    assert text.splitlines()[0].split() == ["rule", "severity", "state", *links]
     words = " ".join(text.split())
     assert words.count("shipped: every rule: ") == words.count("no store here") == 1
     assert words.count("no route of the settings tells anybody of critical alerts") == 1
     assert max(map(len, text.splitlines())) <= 100
+    for unasked in ("the audit policy is not known", "no node of Vault is named", "sshd's LogLevel is not known"):
+        assert unasked in words
+
+
+def test_sshd_that_says_nothing_blinds_its_rule(tmp_path: Path) -> None:
+    """The configuration by option or in the settings; one that cannot be read is said, and is no yes."""
+    quiet = tmp_path / "sshd_config"
+    quiet.write_text("Port 22\nLogLevel ERROR\n")
+    done = vedette("prove", "S1", "--config", SETTINGS, "--state", tmp_path, "--sshd-config", quiet)
+    assert done.returncode == 1
+    assert b"sshd_config:2" in done.stdout
+    settings = tmp_path / "vedette.yaml"
+    settings.write_text(f"sources: {{sshd: {{config: {tmp_path / 'none'}}}}}\n")
+    done = vedette("prove", "S1", "-o", "json", "--config", settings, "--state", tmp_path)
+    (link,) = [one for one in json.loads(done.stdout)[0]["links"] if one["link"] == "emitted"]
+    assert link["state"] == "UNKNOWN"
+    assert "No such file" in link["why"]
+
+
+def test_flags_in_the_settings_are_those_of_the_server(tmp_path: Path) -> None:
+    """A server that is meant to run without a policy writes nothing at all."""
+    settings = tmp_path / "vedette.yaml"
+    settings.write_text("sources: {kube_audit: {audit_flags: [--audit-log-path=/var/log/audit.log]}}\n")
+    done = vedette("prove", "K3", "-o", "json", "--config", settings, "--state", tmp_path)
+    (link,) = [one for one in json.loads(done.stdout)[0]["links"] if one["link"] == "emitted"]
+    assert link["state"] == "BLIND"
+    assert "without --audit-policy-file" in link["why"]
 
 
 def test_a_policy_alone_is_judged_without_what_a_site_needs(healthy: Path) -> None:

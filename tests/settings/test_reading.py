@@ -22,7 +22,7 @@ Against = Callable[[str], list[Problem]]
             "sources: {zeek: {}}",
             (1, 11),
             "unknown key 'zeek' in sources",
-            "known here: kube_audit, files, journald, webhook, loki, vault, kube, hashes",
+            "known here: kube_audit, sshd, files, journald, webhook, loki, vault, kube, hashes",
         ),
         ("- a", (1, 1), "the settings must be a map, not a list", "its keys: networks, "),
         ("networks: [10.0.0.0/8]", (1, 11), "networks must be a map, not a list", ""),

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--apiserver-flags", metavar="FILE", help="the API server's static manifest, or its command line"
     )
+    parser.add_argument("--sshd-config", default="", metavar="FILE", help="sshd_config, or what `sshd -T` prints")
     parser.add_argument("--kube-version", metavar="VERSION", help="of the API server, 1.34 for instance")
     parser.add_argument(
         "--here", action="store_true", help="with --policy: judge this site too, and not the policy alone"
@@ -80,7 +81,14 @@ def _run(args: argparse.Namespace) -> int:
     loaded = app.load_rules(settings, args.rules, pack=not args.no_pack, unproven=True)
     rules, bad = app.usable_or_refused(loaded, args.rules, args.names, pack=not args.no_pack)
     policy = _policy(args.policy) if args.policy else None
-    said = offline.Said(policy, _apiserver(args), tuple(args.rules), _ruler(settings, args), not args.no_pack)
+    said = offline.Said(
+        policy,
+        _apiserver(args),
+        tuple(args.rules),
+        _ruler(settings, args),
+        pack=not args.no_pack,
+        sshd_config=args.sshd_config,
+    )
     if (policy is not None or said.apiserver.flags is not None) and not (args.here or args.on):
         given = offline.offline(settings, said)
     else:

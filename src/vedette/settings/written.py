@@ -125,10 +125,20 @@ class KubeAudit:
 
 
 @dataclass(frozen=True, slots=True)
+class Sshd:
+    """What is known of sshd."""
+
+    config: Annotated[
+        str, Says("Its configuration, for `vedette prove`: sshd_config, or what `sshd -T` prints, in a file.")
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Where logs come from, and what is known of them."""
 
     kube_audit: Annotated[KubeAudit, Says("The Kubernetes audit log.")] = KubeAudit()
+    sshd: Annotated[Sshd, Says("The log of sshd.")] = Sshd()
     files: Annotated[tuple[FileSource, ...], Says("Log files that are followed.")] = ()
     journald: Annotated[tuple[JournaldSource, ...], Says("The systemd journal.")] = ()
     webhook: Annotated[tuple[WebhookSource, ...], Says("Receivers for kube-apiserver's audit webhook.")] = ()

@@ -16,11 +16,47 @@ if TYPE_CHECKING:
 
 
 def _emitted(given: Given) -> Link | None:
-    if given.policy is None and given.apiserver.flags is None:
-        return None
-    from vedette.proof.links.emitted import Emitted
+    parts: list[Link] = []
+    # Where a whole site is judged, a log of which nobody was asked is not passed over.
+    here = given.seen is not None
+    if given.policy is not None or given.apiserver.flags is not None:
+        from vedette.proof.links.emitted import Emitted
 
-    return Emitted(given)
+        parts.append(Emitted(given))
+    elif here:
+        parts.append(_unasked("kube_audit"))
+    if given.vault:
+        from vedette.proof.links.emitted_vault import EmittedVault
+
+        trusted = given.settings.site_networks()["trusted"] if given.settings else None
+        parts.append(EmittedVault(given.vault, given.rules_under, given.seen, trusted))
+    elif here:
+        parts.append(_unasked("vault_audit"))
+    if given.sshd is not None:
+        from vedette.proof.links.emitted_sshd import EmittedSshd
+
+        parts.append(EmittedSshd(given.sshd, given.rules_under))
+    elif here:
+        parts.append(_unasked("sshd"))
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    from vedette.proof.links.emitted_by_source import EmittedBySource
+
+    return EmittedBySource(parts)
+
+
+def _unasked(form: str) -> Link:
+    from vedette.proof.links.emitted_by_source import Unasked
+
+    return Unasked("emitted", form, *_UNASKED[form])
+
+
+_UNASKED = {
+    "kube_audit": ("the audit policy is not known", "sources: {kube_audit: {audit_policy: FILE}}, or --policy FILE"),
+    "vault_audit": ("no node of Vault is named that would say what it audits", "name each node under sources: vault:"),
+    "sshd": ("sshd's LogLevel is not known", "sources: {sshd: {config: /etc/ssh/sshd_config}}, or --sshd-config FILE"),
+}
+"""Format -> why nothing is known of what is written, and the mend."""
 
 
 def _shipped(given: Given) -> Link | None:

@@ -46,7 +46,9 @@ class Emitted:
         if (silent := self._given.apiserver.silent) is not None:
             return LinkResult(NAME, State.BLIND, *silent)
         if not isinstance(self._policy, AuditPolicy):
-            return LinkResult(NAME, State.UNKNOWN, _unread(self._policy))
+            # What nobody has named yet is no news to a watcher; what can no longer be read is.
+            told_by = "settings" if self._policy is None else ""
+            return LinkResult(NAME, State.UNKNOWN, _unread(self._policy), told_by=told_by)
         try:
             emission = self._emission(rule)
             if _FORMAT in formats and not (emission.judged or emission.unread or emission.observed):

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from vedette.proof.links.base import Link
 from vedette.proof.verdict import LinkResult, State, worst
 from vedette.rule import Rule
 
 NAME = "emitted"
+
+
+@dataclass(slots=True)
+class Unasked:
+    """A log of which nobody was asked what is written to it, where a whole site is judged."""
+
+    name: str
+    form: str
+    why: str
+    mend: str
+
+    def check(self, rule: Rule) -> LinkResult:
+        """UNKNOWN for the rules that read the log."""
+        concerns = not rule.not_configured and any(one.format == self.form for one in rule.detections)
+        mend = self.mend if concerns else ""
+        return LinkResult(NAME, State.UNKNOWN, self.why, mend, concerns=concerns, told_by="settings")
 
 
 class EmittedBySource:
