@@ -24,6 +24,9 @@ _FORMAT = "kube_audit"
 _WRITE = "write its fires.jsonl; `vedette rules new` shows how"
 _CHANGE = "change the rule; `vedette explain` shows on an event of yours which of its clauses hold"
 
+UNKNOWN_POLICY = "sources: {kube_audit: {audit_policy: FILE}}, or --policy FILE"
+"""What to do where no policy was given."""
+
 
 class Emitted:
     """The link; made once a run."""
@@ -48,7 +51,8 @@ class Emitted:
         if not isinstance(self._policy, AuditPolicy):
             # What nobody has named yet is no news to a watcher; what can no longer be read is.
             told_by = "settings" if self._policy is None else ""
-            return LinkResult(NAME, State.UNKNOWN, _unread(self._policy), told_by=told_by)
+            mend = UNKNOWN_POLICY if self._policy is None else ""
+            return LinkResult(NAME, State.UNKNOWN, _unread(self._policy), mend, told_by=told_by)
         try:
             emission = self._emission(rule)
             if _FORMAT in formats and not (emission.judged or emission.unread or emission.observed):
@@ -111,7 +115,7 @@ class Emitted:
 
 def _unread(policy: Unread | None) -> str:
     if policy is None:
-        return "no audit policy was given"
+        return "the audit policy is not known"
     first = policy.problems[0]
     where = f"{first.file}:{first.line}:{first.column}" if first.line else first.file
     return f"the audit policy is not read: {where}: {first.message}"
