@@ -70,11 +70,12 @@ def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said
 
 def _apiserver(settings: Settings, said: ApiServer) -> ApiServer:
     """What was said of the API server, with the flags that the settings say it is meant to run with."""
-    flags = settings.sources.kube_audit.audit_flags
-    if said.flags is not None or not flags:
+    pairs = (flag.removeprefix("--").partition("=") for flag in settings.sources.kube_audit.audit_flags)
+    flags = {name: value or "true" for name, _, value in pairs}
+    # A list without a way out is not the whole of it, for K6 would then hold the server to writing nothing.
+    if said.flags is not None or not flags.keys() & {"audit-log-path", "audit-webhook-config-file"}:
         return said
-    pairs = (flag.removeprefix("--").partition("=") for flag in flags)
-    return replace(said, flags={name: value or "true" for name, _, value in pairs}, file=settings.file)
+    return replace(said, flags=flags, file=settings.file)
 
 
 def _vault(settings: Settings) -> tuple[VaultNode, ...]:
