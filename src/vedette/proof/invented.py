@@ -126,7 +126,7 @@ def _detect(inventor: Inventor, detection: Detection, document: Choice, found: _
         try:
             found.variants.append((choices, [inventor.event(detection.node, way)]))
         except Impossible as error:
-            found.failed.append(_Failed(choices, str(error), error.sure))
+            found.failed.append(_Failed(choices, str(error), error.sure and not way.partial))
     if not tried:
         found.failed.append(_Failed((), "a list of the settings that it compares with is empty", sure=False))
 
@@ -170,7 +170,7 @@ def _correlate(inventor: Inventor, rule: Rule, correlation: Correlation, found: 
             try:
                 own.append((way, inventor.event(detection.node, way)))
             except Impossible as error:
-                found.failed.append(_Failed(way.choices, str(error), error.sure))
+                found.failed.append(_Failed(way.choices, str(error), error.sure and not way.partial))
         events.append(own)
     if correlation.type in (CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED):
         if events and all(events):
@@ -183,7 +183,7 @@ def _correlate(inventor: Inventor, rule: Rule, correlation: Correlation, found: 
     for own in events:
         for way, record in own:
             counted = [_numbered(record, correlation.fields, number) for number in range(max(1, wanted))]
-            if why := fault(counted[-1]):
+            if why := fault(counted[-1]).why:
                 found.failed.append(_Failed(way.choices, why, sure=False))
                 continue
             found.variants.append(((_document(correlation.name), *way.choices), counted))

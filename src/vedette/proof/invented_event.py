@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, NamedTuple
 
 from vedette.event import Step
 from vedette.proof.invented_request import (
     COLLECTION,
     KINDS,
     LEVELS,
+    METHODS,
     READS,
     STREAMS,
     SUBRESOURCES,
@@ -212,7 +213,9 @@ class _Making:
         inside = {steps: value for steps, value in self.wanted.items() if steps[0] in _IN_A_BODY}
         sent = verb in ("create", "update", "patch") and place.subresource not in STREAMS and bool(place.resource)
         begun = record["stage"] == "RequestReceived"
-        if not begun and sent and record["level"] != "Metadata":
+        # A request that is refused is refused before its body is read, but for admission.
+        unread = code in (401, 403) and not inside
+        if not begun and sent and not unread and record["level"] != "Metadata":
             record["requestObject"] = _copy(whole)
         if not begun and record["level"] == LEVELS[0] and code is not None and place.resource:
             if code >= 400:
@@ -324,39 +327,61 @@ def _take(root: Record, steps: Steps) -> None:
             _take(root, (body, *steps[1:]))
 
 
-def fault(record: Record) -> str:
-    """Why no API server writes such an event, in one clause, or nothing."""
+class Fault(NamedTuple):
+    """Why no API server writes an event, in one clause; nothing where one may."""
+
+    why: str = ""
+    rests_on: tuple[str, ...] = ()
+    """The fields that say so, for whatever stands in the others."""
+
+
+def fault(record: Record) -> Fault:
+    """What of an event does not go together."""
     reference: Record = record.get("objectRef") or {}
     verb, resource, sub = str(record.get("verb")), str(reference.get("resource", "")), reference.get("subresource", "")
     if resource and verb not in VERBS:
-        return f"a request for a resource has no verb {verb}; {unfit('verb', '')}"
-    if not resource and verb not in ("get", "post", "put", "patch", "delete", "head", "options", "connect", "trace"):
-        return f"a path that is no resource has no verb {verb}, but the HTTP method"
+        return Fault(
+            f"a request for a resource has no verb {verb}; {unfit('verb', '')}", ("verb", "objectRef.resource")
+        )
+    if not resource and verb not in METHODS:
+        why = f"a path that is no resource has no verb {verb}, but the HTTP method"
+        return Fault(why, ("verb", "objectRef.resource"))
+    if not resource and (reference or any(body in record for body in _BODIES)):
+        return Fault("a path that is no resource has neither objectRef nor bodies", ("objectRef.resource",))
     said = place_of(str(record.get("requestURI")))
     if said.resource != resource and (said.resource or resource):
-        return f"requestURI is not that of {resource or 'no resource'}"
+        return Fault(f"requestURI is not that of {resource or 'no resource'}", ("requestURI", "objectRef.resource"))
     if verb == "deletecollection" and reference.get("name"):
-        return "a deletecollection names no object"
-    known = KINDS.get(resource, [])
-    namespace = reference.get("namespace", "")
-    if known and namespace and resource != "namespaces" and not any(kind.namespaced for kind in known):
-        return f"{resource} are in no namespace"
-    if known and all(kind.namespaced for kind in known) and not namespace and verb not in ("list", "watch"):
-        return f"{verb} {resource} names a namespace, always"
-    if sub in SUBRESOURCES and verb not in SUBRESOURCES[sub][1] and sub not in ("status", "scale", "proxy"):
-        return f"{resource}/{sub} has no verb {verb}"
+        return Fault("a deletecollection names no object", ("verb", "objectRef.name"))
+    status: Record = record.get("responseStatus") or {}
+    failing = _failing(resource, sub, verb, reference.get("namespace", "")) if status.get("code", 0) < 400 else Fault()
+    if failing.why:
+        return failing._replace(why=f"{failing.why} (a request of another kind fails)")
     return _body_fault(record, verb)
 
 
-def _body_fault(record: Record, verb: str) -> str:
+def _failing(resource: str, sub: str, verb: str, namespace: str) -> Fault:
+    """Why such a request cannot succeed. The server writes it as it came all the same."""
+    known = KINDS.get(resource, [])
+    place = ("objectRef.resource", "objectRef.namespace")
+    if known and namespace and resource != "namespaces" and not any(kind.namespaced for kind in known):
+        return Fault(f"{resource} are in no namespace", place)
+    if known and all(kind.namespaced for kind in known) and not namespace and verb not in ("list", "watch"):
+        return Fault(f"{verb} {resource} names a namespace, always", ("verb", *place))
+    if sub in SUBRESOURCES and verb not in SUBRESOURCES[sub][1] and sub not in ("status", "scale", "proxy"):
+        return Fault(f"{resource}/{sub} has no verb {verb}", ("verb", "objectRef.resource", "objectRef.subresource"))
+    return Fault()
+
+
+def _body_fault(record: Record, verb: str) -> Fault:
     level, stage = record.get("level"), record.get("stage")
     if "requestObject" in record and verb in READS:
-        return f"{verb} has no requestObject"
+        return Fault(f"{verb} has no requestObject", ("verb",))
     for body, levels in (("requestObject", LEVELS[:2]), ("responseObject", LEVELS[:1])):
         if body in record and level not in levels:
-            return f"an event at level {level} has no {body}"
+            return Fault(f"an event at level {level} has no {body}", ("level",))
         if body in record and stage == "RequestReceived":
-            return f"an event at RequestReceived has no {body} yet"
+            return Fault(f"an event at RequestReceived has no {body} yet", ("stage",))
     if "responseStatus" in record and stage == "RequestReceived":
-        return "an event at RequestReceived has no responseStatus yet"
-    return ""
+        return Fault("an event at RequestReceived has no responseStatus yet", ("stage",))
+    return Fault()

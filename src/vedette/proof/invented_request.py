@@ -76,7 +76,7 @@ def _read_kinds() -> dict[str, list[Kind]]:
 
 KINDS: Mapping[str, list[Kind]] = _read_kinds()
 """Resource -> its kinds; `events` are of two groups."""
-GROUPS = tuple(dict.fromkeys(kind.group for kinds in KINDS.values() for kind in kinds))
+GROUPS = tuple(dict.fromkeys(kind.group for kinds in KINDS.values() for kind in kinds if kind.group))
 SUBRESOURCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "exec": ("pods", ("create", "get")),
     "attach": ("pods", ("create", "get")),
@@ -110,13 +110,16 @@ _FITS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "responseStatus.status": (lambda value: value in ("Success", "Failure"), "it is Success or Failure"),
     "objectRef.resource": (
         lambda value: bool(_PLURAL.fullmatch(str(value))),
-        "a resource is a plural in small letters",
+        "a resource is a plural in small letters (a request for another fails)",
     ),
     "objectRef.subresource": (
         lambda value: bool(re.fullmatch(r"[a-z][-a-z0-9/]*", str(value))),
-        "a subresource is a word in small letters",
+        "a subresource is a word in small letters (a request for another fails)",
     ),
-    "objectRef.namespace": (lambda value: bool(_LABEL.fullmatch(str(value))), "a namespace is a DNS label"),
+    "objectRef.namespace": (
+        lambda value: bool(_LABEL.fullmatch(str(value))),
+        "a namespace is a DNS label (a request for another fails)",
+    ),
     "objectRef.name": (lambda value: bool(_NAME.fullmatch(str(value))), "a name is one segment of a path"),
     "objectRef.apiGroup": (lambda value: bool(_GROUP.fullmatch(str(value))), "a group is a domain without a version"),
     "requestURI": (
@@ -141,9 +144,13 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 """Field -> what may stand there, all of it or the usual; tried where a rule has a pattern."""
 
 
-def unfit(name: str, value: object) -> str:
-    """Why no API server writes `value` into the field `name`, or nothing."""
-    fits = _FITS.get(name)
+_AS_SENT = frozenset({"objectRef.resource", "objectRef.subresource", "objectRef.namespace"})
+"""Fields that are read off the URL before anybody knows whether there is such a thing; a request that fails has any."""
+
+
+def unfit(name: str, value: object, *, failing: bool = False) -> str:
+    """Why no API server writes `value` into the field `name`, or nothing. `failing`: of a request that may fail."""
+    fits = None if failing and name in _AS_SENT else _FITS.get(name)
     return "" if fits is None or fits[0](value) else fits[1]
 
 

@@ -70,12 +70,16 @@ class Inventor:
             raise Impossible("none was found within the bounds of the search", sure=False)
         self._left -= 1
         record = self._built(wishes)
+        if fault(record).why:
+            # What must not have some value is left out first; here it may have to be there, with another.
+            record = self._built(wishes, present=True)
         whole = Whole(self._read(record))
         held = next((node for node in unmet if evaluator(node)(whole) is not False), None)
         if held is not None:
             return self._avoided(root, wishes, unmet, held, depth)
-        if why := fault(record):
-            raise Impossible(why, sure=not why.startswith("requestURI"))
+        odd = fault(record)
+        if odd.why:
+            raise Impossible(odd.why, sure=all(_forced(name, wishes) for name in odd.rests_on))
         if evaluator(root)(whole) is not True:
             missed = next((one for one in wishes if isinstance(one, Wish) and not _met(one, whole)), None)
             said = f"no event was found for {describe(missed.test)}" if missed else "no event was found"
@@ -87,7 +91,8 @@ class Inventor:
     ) -> Record:
         """The event in which the exemption `held` does not hold either."""
         whys: list[Impossible] = []
-        for way in ways_not(held) if depth else []:
+        tried = ways_not(held) if depth else []
+        for way in tried:
             try:
                 return self._solved(root, [*wishes, *way.wishes], [*unmet, *way.unmet], depth - 1)
             except Impossible as error:
@@ -102,7 +107,7 @@ class Inventor:
     def _read(self, record: Record) -> Event:
         return self._format.read(_encode(record))
 
-    def _built(self, wishes: Sequence[Wish | Member]) -> Record:
+    def _built(self, wishes: Sequence[Wish | Member], *, present: bool = False) -> Record:
         wanted: dict[Steps, object] = {}
         absent: set[Steps] = set()
         members: dict[Steps, list[Member]] = {}
@@ -118,10 +123,13 @@ class Inventor:
         for steps, held in members.items():
             self._place(wanted, absent, steps, _list_of(steps, held))
         late = ("requestURI",)
+        failing = any(_name(steps).startswith(("responseStatus", "outcome")) for steps in fields)
         for steps in sorted(fields, key=lambda steps: steps == late):
             base = str(made(wanted, absent)["requestURI"]) if steps == late else ""
             where = steps or ("userAgent",)  # A word anywhere in the record: the client's name for itself takes any.
-            self._place(wanted, absent, where, _value(_name(steps), fields[steps], base))
+            self._place(
+                wanted, absent, where, _value(_name(steps), fields[steps], base, failing=failing, present=present)
+            )
         for one in references:
             self._refer(wanted, absent, one)
         return made(wanted, absent)
@@ -179,7 +187,7 @@ def _element(name: str, wishes: Sequence[Wish | Member]) -> object:
     plain = [one for one in wishes if isinstance(one, Wish)]
     itself = [one for one in plain if not one.test.path.steps]
     if itself:
-        return _value(name, itself, present=True)
+        return _value(name, itself, element=True)
     found: Record = {}
     inner: dict[Steps, list[Member]] = {}
     for one in wishes:
@@ -196,13 +204,27 @@ def _element(name: str, wishes: Sequence[Wish | Member]) -> object:
     return found
 
 
-def _value(name: str, wishes: Sequence[Wish], base: str = "", *, present: bool = False) -> object:
-    """A value for one field that meets every wish, or if not `present` _ABSENT. Raises Impossible."""
+def _value(
+    name: str,
+    wishes: Sequence[Wish],
+    base: str = "",
+    *,
+    element: bool = False,
+    present: bool = False,
+    failing: bool = False,
+) -> object:
+    """A value for one field that meets every wish, or _ABSENT. Raises Impossible.
+
+    `element`: of a list, and never absent; `present`: absent at last only; `failing`: of a request that may fail.
+    """
     judges = [(evaluator(replace(one.test, path=_judged(one.test))), one.holds) for one in wishes]
-    listed = _type(name) in _LISTS and not present
+    listed = _type(name) in _LISTS and not element
     reason = ""
-    for found in _candidates(name, wishes, base):
-        if present and isinstance(found, _Absent):
+    tried = list(_candidates(name, wishes, base))
+    if present:
+        tried.sort(key=lambda one: isinstance(one, _Absent))
+    for found in tried:
+        if element and isinstance(found, _Absent):
             continue
         if isinstance(found, list) and _type(name) not in (*_LISTS, FieldType.OBJECT, None):
             continue
@@ -210,10 +232,23 @@ def _value(name: str, wishes: Sequence[Wish], base: str = "", *, present: bool =
         scope = Element({} if isinstance(value, _Absent) else {"value": value}, _encode(str(value)))
         if any(judge(scope) is not holds for judge, holds in judges):
             continue
-        if isinstance(value, _Absent) or not (odd := unfit(name, value)):
+        if isinstance(value, _Absent) or not (odd := unfit(name, value, failing=failing)):
             return value
         reason = reason or f"{name} is never {value}: {odd}"
     raise Impossible(reason or _why(name, wishes), sure=_exhausted(name, wishes, listed=listed))
+
+
+def _forced(name: str, wishes: Sequence[Wish | Member]) -> bool:
+    """True where the field can have one value only: another choice would not help."""
+    about = [one for one in wishes if isinstance(one, Wish) and one.test.path.name == name]
+    return bool(about) and all(
+        one.holds
+        and (
+            (one.test.op is Op.EQUALS and len(one.test.values) == 1 and _plain(one.test.values[0]))
+            or (one.test.op is Op.EXISTS and one.test.values[0] is False)
+        )
+        for one in about
+    )
 
 
 def _exhausted(name: str, wishes: Sequence[Wish], *, listed: bool) -> bool:

@@ -72,6 +72,8 @@ class Way:
     """What must not hold: exemptions, kept whole."""
     choices: tuple[Choice, ...] = ()
     """Which alternatives it is made of."""
+    partial: bool = False
+    """True where there are too many combinations and not all were made: what none of these meets another might."""
 
 
 def ways(node: Node) -> list[Way]:
@@ -168,6 +170,7 @@ def _all(found: Sequence[list[Way]]) -> list[Way]:
             tuple(wish for way in held for wish in way.wishes),
             tuple(node for way in held for node in way.unmet),
             tuple(choice for way in held for choice in way.choices),
+            prod(len(one) for one in found) > MOST or any(way.partial for way in held),
         )
         for held in _combined(found)
     ]
