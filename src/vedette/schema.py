@@ -71,6 +71,8 @@ class Schema:
     """By name. An OBJECT field opens every path beneath it."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Another name -> the field it means: `actor` is `user.username` in the kube audit log."""
+    bodies: Mapping[str, str] = field(default_factory=dict)
+    """A key that other people's rules name as if it stood at the top of an event -> where it lies in a body."""
     groups: tuple[tuple[str, ...], ...] = ()
     """Hot fields whose values the engine looks up together for every event, most telling first. A hot field in no
     group is looked at only where the groups leave a rule standing. Without groups each hot field is its own."""

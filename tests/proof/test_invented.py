@@ -196,6 +196,16 @@ MET = {
     "a_namespace_that_is_not_there": (
         "a: {objectRef.resource: nodes, objectRef.namespace: x, verb: get, responseStatus.code: 404}\ncondition: a\n"
     ),
+    "name_with_a_blank": "a: {objectRef.name: 'a b', objectRef.resource: roles}\ncondition: a\n",
+    "over_all_namespaces": "a: {objectRef.namespace: null, verb: list, objectRef.resource: pods}\ncondition: a\n",
+    "member_of_a_member": (
+        "a:\n  requestObject.spec.containers[any]:\n    env[any]: {name: X, value|startswith: y}\ncondition: a\n"
+    ),
+    "groups_of_the_user": (
+        "a:\n  impersonatedUser.groups|subsetof: user.groups\n  impersonatedUser.groups|exists: true\ncondition: a\n"
+    ),
+    "uri_with_a_query": "a:\n  requestURI|re: '/exec\\?.*command=(ba)?sh'\n  verb: create\ncondition: a\n",
+    "derived": "a: {outcome: refused, verb: create, dryRun: true}\ncondition: a\n",
     "refused": "a: {responseStatus.code: 401}\ncondition: a\n",
 }
 

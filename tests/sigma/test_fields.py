@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sigma.rulebook import item, load_text, node_of, refusal, shown
+from vedette.formats import SCHEMAS
 
 REFUSED = [
     pytest.param(
@@ -15,6 +16,12 @@ REFUSED = [
     ),
     pytest.param(
         item("➤username: me"), "kube_audit has no field 'username'", "did you mean user.username?", id="field's tail"
+    ),
+    pytest.param(
+        item("➤hostPath|exists: true"),
+        "kube_audit has no field 'hostPath'",
+        "did you mean requestObject.spec.volumes.hostPath?",
+        id="key of a body",
     ),
     pytest.param(
         item("➤verb.name: get"),
@@ -131,3 +138,12 @@ def test_an_alias_is_the_field_of_each_schema() -> None:
     """`namespace` is objectRef.namespace in kube audit, request.namespace.path in Vault."""
     vault = item("namespace: a", logsource="{product: vault, service: audit}")
     assert shown(node_of(vault)) == "sel:(request/namespace/path = a)"
+
+
+def test_keys_of_bodies_are_hinted_at_where_they_are() -> None:
+    """What a hint names is a field, and the key alone is none."""
+    for schema in SCHEMAS.values():
+        for key, place in schema.bodies.items():
+            assert schema.find(place) is not None, place
+            assert schema.find(key) is None, key
+            assert place.endswith(key)

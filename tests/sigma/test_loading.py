@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.sigma.rulebook import SITE, a_filter, correlation, item, load_text, load_texts, only_rule, refusal
 from vedette.formats import SCHEMAS
+from vedette.rule import Severity
 from vedette.sigma import load, proof_files, rule_files
 
 REFUSED = [
@@ -102,6 +103,25 @@ def test_a_mistake_in_one_document_refuses_its_file_alone() -> None:
     loaded = load_texts({"a.yml": broken, "b.yml": item("verb: get", "name: K2")})
     assert [rule.name for rule in loaded.rules] == ["K2"]
     assert [problem.line for problem in loaded.problems] == [16]
+
+
+def test_what_is_refused_is_told_with_what_was_understood_of_it(tmp_path: Path) -> None:
+    """A refused file keeps name, title and severity where they could be read, and its mistakes; warnings are none."""
+    head = "title: Theirs\nlogsource: {product: kubernetes, service: audit}\n"
+    (tmp_path / "bad.yml").write_text(
+        f"{head}level: low\ndetection: {{a: {{apiGroup: x, hostPath: y}}, condition: a}}\n"
+    )
+    (tmp_path / "broken.yml").write_text("title: [")
+    (tmp_path / "warned.yml").write_text(f"{head}detection: {{a: {{verb: get}}, condition: a}}\n")
+    refused = load(rule_files(tmp_path), SCHEMAS, SITE, unproven=True).refused
+    assert [(one.name, one.title, one.severity) for one in refused] == [
+        ("bad", "Theirs", Severity.INFO),
+        ("broken", "", None),
+    ]
+    assert [problem.message for problem in refused[0].problems] == [
+        "kube_audit has no field 'apiGroup'",
+        "kube_audit has no field 'hostPath'",
+    ]
 
 
 def test_a_broken_filter_refuses_its_file_too() -> None:

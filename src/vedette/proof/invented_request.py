@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from vedette.proof.audit_policy import STAGES
 
@@ -95,7 +95,7 @@ SUBRESOURCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """Subresource -> a resource that has it, and the verbs that it takes."""
 STREAMS = frozenset({"exec", "attach", "portforward"})
 """Subresources whose connection is upgraded: they are answered with 101."""
-_NAME = re.compile(r"[^/%\s]{1,253}")
+_NAME = re.compile(r"[^/%]{1,253}")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PLURAL = re.compile(r"[a-z]([-a-z0-9.]{0,251}[a-z0-9])?")
 _GROUP = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?")
@@ -120,7 +120,10 @@ _FITS: Mapping[str, tuple[Callable[[object], bool], str]] = {
         lambda value: bool(_LABEL.fullmatch(str(value))),
         "a namespace is a DNS label (a request for another fails)",
     ),
-    "objectRef.name": (lambda value: bool(_NAME.fullmatch(str(value))), "a name is one segment of a path"),
+    "objectRef.name": (
+        lambda value: bool(_NAME.fullmatch(str(value))),
+        "a name is one segment of a path, without / and %",
+    ),
     "objectRef.apiGroup": (lambda value: bool(_GROUP.fullmatch(str(value))), "a group is a domain without a version"),
     "requestURI": (
         lambda value: str(value).startswith("/") and " " not in str(value),
@@ -187,7 +190,8 @@ def uri_of(place: Place) -> str:
     """The path of an object."""
     root = f"/apis/{place.group}/{place.version}" if place.group else f"/api/{place.version}"
     inside = f"/namespaces/{place.namespace}" if place.namespace and place.resource != "namespaces" else ""
-    rest = "/".join(one for one in (place.resource, place.name, place.subresource) if one)
+    name = quote(place.name, safe=":@!$&'()*,;=")  # A role may be called `a b`.
+    rest = "/".join(one for one in (place.resource, name, place.subresource) if one)
     return f"{root}{inside}/{rest}"
 
 

@@ -178,10 +178,13 @@ def find(
 
 
 def _similar(name: str, schema: Schema) -> str:
-    """A hint at the field that was meant: one that ends so, or is spelt alike."""
+    """A hint at the field that was meant: one that ends so, lies in a body, or is spelt alike."""
     tail = [known for known in schema.fields if known.casefold().endswith("." + name.casefold())]
     if len(tail) == 1:
         return f"did you mean {tail[0]}?"
+    first, dot, rest = name.partition(".")
+    if first in schema.bodies:
+        return f"did you mean {schema.bodies[first]}{dot}{rest}?"
     parent = name
     while "." in parent:
         parent = parent.rpartition(".")[0]

@@ -170,12 +170,25 @@ _DERIVED = (
         glance=_glance_proxy,
     ),
 )
+_SPEC, _CONTAINERS = "requestObject.spec", "requestObject.spec.containers"
+_BODIES = {
+    **{key: f"{_SPEC}.{key}" for key in ("hostNetwork", "hostPID", "hostIPC", "serviceAccountName")},
+    **{
+        key: f"{_CONTAINERS}.securityContext.{key}"
+        for key in ("capabilities", "privileged", "allowPrivilegeEscalation")
+    },
+    **{key: f"requestObject.{key}" for key in ("rules", "subjects", "roleRef", "webhooks")},
+    "hostPath": f"{_SPEC}.volumes.hostPath",
+    "image": f"{_CONTAINERS}.image",
+    "securityContext": f"{_CONTAINERS}.securityContext",
+}
 
 SCHEMA = Schema(
     format="kube_audit",
     logsource={"product": "kubernetes", "service": "audit"},
     fields={field.name: field for field in (*_EVENT, *_USER, *_OBJECT, *_ANSWER, *_DERIVED)},
     aliases={"actor": "user.username", "namespace": "objectRef.namespace"},
+    bodies=_BODIES,
     groups=(
         ("sourceIPs",),
         ("verb", "objectRef.resource", "objectRef.subresource", "impersonatedUser.username"),
