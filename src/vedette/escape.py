@@ -2,8 +2,8 @@
 
 Log lines are the attacker's to write. A terminal obeys escape sequences in them (CVE-2021-25743), so what a person
 reads passes through `terminal`, what goes into a settings file through `yaml`, into a command to be pasted through
-`shell`, into a query through `logql`, into a Slack message through `slack`; JSON output needs nothing, its encoder
-escapes.
+`shell`, into a query through `logql`, into a Slack message through `slack`, into a Markdown page through `markdown`;
+JSON output needs nothing, its encoder escapes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
+from collections.abc import Iterable
 
 _PLAIN = re.compile(r"[ -~]*\Z")
 _YAML_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@%+-]*(:[A-Za-z0-9_./@%+*-]+)*\Z|\d{1,3}(\.\d{1,3}){3}/\d{1,2}\Z")
@@ -71,6 +72,35 @@ def slack(text: str) -> str:
     meant so; it knows no other. Bold, code and `:emoji:` have no escape there: hostile text stands in plain_text.
     """
     return terminal(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def markdown(text: str, width: int = 0) -> str:
+    """`text` as one code span of Markdown, whole on one line; cut like `terminal`'s.
+
+    A code span is the one inline in which nothing is markup: no link, image, HTML, heading or list, and neither the
+    autolinks nor the @names and #numbers that GitHub looks for in plain text. Its fence is longer than any run of
+    backticks in the text (CommonMark 0.31, 6.1), so that nothing in it ends it. Not for a cell of a table, where GFM
+    splits at `|` before it looks for code. Nothing at all becomes a span of one space.
+    """
+    shown = terminal(text, width)
+    if not shown.strip(" "):
+        shown = " "
+    elif shown[0] in "` " or shown[-1] in "` ":
+        shown = f" {shown} "
+    fence = _backticks(shown)
+    return f"{fence}{shown}{fence}"
+
+
+def markdown_block(lines: Iterable[str], width: int = 0) -> str:
+    """`lines` as a fenced block of Markdown, each escaped and cut like `terminal`'s; ends without a line end."""
+    shown = [terminal(line, width) for line in lines]
+    fence = _backticks("\n".join(shown), least=3)
+    return "\n".join([f"{fence}text", *shown, fence])
+
+
+def _backticks(text: str, least: int = 1) -> str:
+    """A run of backticks that is longer than any in `text`."""
+    return "`" * max(least, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
 
 
 def _logql_shown(char: str) -> str:
