@@ -21,6 +21,7 @@ COMMANDS = {
     "rules": "list, show, test, lint and begin rules",
     "prove": "say which rules can fire here, and what breaks the others",
     "explain": "say clause by clause why a rule met an event, or did not",
+    "drill": "make rules fire by harmless acts, and read the alerts back",
     "init": "write a commented vedette.yaml from observed logs",
     "config": "check and show the settings",
     "render": "print files for other programs: Loki rules, Alertmanager, shippers, rights",

@@ -45,16 +45,16 @@ _LOKI = {
 }
 
 
-_RIGHTS = ("kube", "vault", "kube-tracer", "vault-tracer")
+_RIGHTS = ("kube", "vault", "kube-tracer", "vault-tracer", "kube-drill", "vault-drill")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to print."""
     files = parser.add_subparsers(dest="file", metavar="FILE", required=True)
     rights = files.add_parser("rights", help="the least rights of an observer: RBAC, or a Vault policy")
-    rights.add_argument("system", choices=_RIGHTS, help="where it looks; -tracer: the tracer")
-    rights.add_argument("--name", default="vedette", metavar="NAME", help="kube: the service account (vedette)")
-    rights.add_argument("--namespace", default="vedette", metavar="NAME", help="kube: its namespace (vedette)")
+    rights.add_argument("system", choices=_RIGHTS, help="where it looks; -tracer: the tracer; -drill: drills")
+    rights.add_argument("--name", metavar="NAME", help="kube: the service account (vedette; of drills as in drill:)")
+    rights.add_argument("--namespace", metavar="NAME", help="kube: its namespace (vedette; of drills as in drill:)")
     loki = files.add_parser("loki", help="the rules as LogQL: groups of Loki's ruler, or bare queries")
     render_loki.add_arguments(loki)
     for name, said in _SHIPPERS.items():
@@ -86,11 +86,30 @@ def _rights(args: argparse.Namespace) -> int:
         return 0
     manifest = kube_tracer_rights if args.system == "kube-tracer" else kube_rights
     try:
-        print(manifest(args.name, args.namespace), end="")
+        if args.system.endswith("-drill"):
+            print(_drill_rights(args), end="")
+        else:
+            print(manifest(args.name or "vedette", args.namespace or "vedette"), end="")
     except BadName as error:
         print(f"vedette: {terminal(str(error))}", file=sys.stderr)
         return 2
     return 0
+
+
+def _drill_rights(args: argparse.Namespace) -> str:
+    """With the names that the settings have for drills. Raises BadName."""
+    from vedette.render.rights import BadName
+    from vedette.render.rights_drill import kube_drill_rights, vault_drill_rights
+    from vedette.settings import SettingsError, load
+
+    try:
+        drill = load(args.config).drill
+    except SettingsError as error:
+        raise BadName(str(error)) from error
+    if args.system == "vault-drill":
+        return vault_drill_rights(args.name or drill.vault.role)
+    kube = drill.kube
+    return kube_drill_rights(args.name or kube.role, args.namespace or kube.namespace, kube.secret, kube.pod)
 
 
 _FILES = {

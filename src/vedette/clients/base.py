@@ -88,6 +88,10 @@ class Http:
                 preload_content=False,
                 timeout=urllib3.Timeout(connect=min(wait, self._timeout), read=wait),
             )
+            if answer.status == 101:
+                # The connection speaks another protocol from here on; nobody may be given it for a request.
+                answer.close()
+                return Answer(101, {name.lower(): value for name, value in answer.headers.items()}, b"")
             data = answer.read(longest + 1, decode_content=True)
             if len(data) > longest:
                 answer.close()

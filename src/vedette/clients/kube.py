@@ -79,15 +79,38 @@ class Kube:
         """What /metrics says, in Prometheus' text form."""
         answer = self._get("/metrics", "text/plain")
         if answer.status != 200:
-            raise _refused(answer)
+            raise refused(answer)
         return answer.body
 
     def traced(self, path: str, mark: str) -> str:
         """Read one object, which need not be there, under the auditID `mark`; gives the id that the server took."""
         answer = self._get(path, "application/json", {"Audit-ID": mark, "User-Agent": "vedette-tracer"})
         if answer.status not in (200, 404) or not isinstance(json_body(answer.body), dict):
-            raise _refused(answer)
+            raise refused(answer)
         return answer.headers.get("audit-id", mark)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        content: str = "application/json",
+        token: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request of any kind, with the answer whatever its status.
+
+        `body`: what becomes JSON, or a text that is sent as it is; `token`: whose it is, in place of token_file's.
+        """
+        sent = {"Accept": "application/json", "User-Agent": "vedette", **(headers or {})}
+        data = None
+        if body is not None:
+            sent["Content-Type"] = content
+            data = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+        if token or self._token_file:
+            sent["Authorization"] = f"Bearer {token or secret(self._token_file)}"
+        return self._http.request(method, self.server + path, headers=sent, body=data)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -96,7 +119,7 @@ class Kube:
     def _page(self, path: str) -> _List:
         answer = self._get(path, "application/json")
         if answer.status != 200:
-            raise _refused(answer)
+            raise refused(answer)
         try:
             return _PAGES.decode(answer.body)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -109,8 +132,8 @@ class Kube:
         return self._http.request("GET", self.server + path, headers=headers)
 
 
-def _refused(answer: Answer) -> KubeRefused:
-    """With the message of the `Status` that the server sends along."""
+def refused(answer: Answer) -> KubeRefused:
+    """What is raised for an answer that is not the one asked for, with the message of the `Status` that comes along."""
     status = json_body(answer.body)
     message = status.get("message") if isinstance(status, dict) else None
     words = f": {' '.join(message.split())[:300]}" if isinstance(message, str) and message else ""

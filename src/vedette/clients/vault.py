@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
+import msgspec
+
 from vedette.clients.base import Answer, Http, secret
 from vedette.clients.reading import base_url, json_body
 
@@ -65,6 +67,16 @@ class Vault:
             raise
         return text if isinstance(text, str) else None
 
+    def ask(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Answer:
+        """One request of any kind, with the answer whatever its status.
+
+        `path`: behind /v1/; `token`: whose it is, in place of token_file's; an empty one is none.
+        """
+        shown = secret(self._token_file) if token is None else token
+        headers = {"X-Vault-Request": "true", "User-Agent": "vedette"} | ({"X-Vault-Token": shown} if shown else {})
+        data = None if body is None else msgspec.json.encode(body)
+        return self._http.request(method, f"{self.address}/v1/{path}", headers=headers, body=data)
+
     def close(self) -> None:
         """Let go of connections."""
         self._http.close()
@@ -83,7 +95,12 @@ class Vault:
             return content
         if answer.status == 200:
             raise VaultRefused(200, "what answers there is no Vault: no JSON object came")
-        raise VaultRefused(answer.status, f"HTTP {answer.status}{_errors(content)}")
+        raise refused(answer)
+
+
+def refused(answer: Answer) -> VaultRefused:
+    """What is raised for an answer that is not the one asked for, with Vault's own words."""
+    return VaultRefused(answer.status, f"HTTP {answer.status}{_errors(json_body(answer.body))}")
 
 
 def _errors(content: object) -> str:

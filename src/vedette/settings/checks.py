@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import date
 
+from vedette.settings.checks_drill import check_drill
 from vedette.settings.checks_watch import check_watch
 from vedette.settings.key import Texts
 from vedette.settings.networks import check_places
@@ -45,6 +46,7 @@ def check(written: Written, names: Collection[str], rules: Collection[str] | Non
             findings.error(("sources", "kube_audit", "audit_flags", index), f"{flag!r} is no --audit- argument", mend)
     _check_runbook_url(written.runbook_url, findings)
     check_watch(written, findings)
+    check_drill(written.drill, findings)
 
 
 def _check_owner(written: Written, findings: Findings) -> None:

@@ -95,5 +95,17 @@ CREATE INDEX alerts_findings ON alerts (id) WHERE state = 'open' AND source = 'v
 DROP INDEX alerts_open;
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+-- Each drill, written before its act. `things`: a JSON list of [system, path], what is to be taken away again;
+-- `cleaned`: when all of it was seen to be gone. `hops`: a JSON list of [name, time, what was seen there].
+CREATE TABLE drills (
+    mark TEXT PRIMARY KEY, rule TEXT NOT NULL, how TEXT NOT NULL, engine TEXT NOT NULL, begun INTEGER NOT NULL,
+    things TEXT NOT NULL, cleaned INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0,
+    outcome TEXT NOT NULL DEFAULT '', stuck TEXT NOT NULL DEFAULT '', why TEXT NOT NULL DEFAULT '',
+    hops TEXT NOT NULL DEFAULT '[]'
+) WITHOUT ROWID;
+CREATE INDEX drills_rule ON drills (rule, begun);
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """Step n leads from version n to n + 1; never changed once released, only added to."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vedette.store.alerts import Alerts
 from vedette.store.database import Database
+from vedette.store.drills import Drills
 from vedette.store.outbox import Outbox
 from vedette.store.progress import Progress
 
@@ -20,6 +21,7 @@ class Visit:
         self.alerts = Alerts(self.database)
         self.outbox = Outbox(self.database)
         self.progress = Progress(self.database)
+        self.drills = Drills(self.database)
 
     def close(self) -> None:
         """Let go of the file; what was committed stands."""
