@@ -111,6 +111,8 @@ class Scanner:
         self._projectors = projectors_for(self.formats, self.projections)
         for name, matcher in self.matchers.items():
             matcher.bind(self._projectors[name])
+        self.heard: Callable[[Event, int, Sequence[Sighting]], None] | None = None
+        """Told of each event that was judged, with the mask of the detections that did, and what they say of it."""
 
     def reader(self, quarantine: Callable[[int, str, bytes], None] | None) -> Reader:
         """A reader for one range; all share the projectors that the matchers are bound to."""
@@ -201,6 +203,8 @@ class Run:
             ):
                 continue
             sightings = matcher.judge(event, mask, (self._part.file, self._part.part, line + 1))
+            if self._scanner.heard is not None:
+                self._scanner.heard(event, mask, sightings)
             if any(sighting.verdict not in _NOTHING for sighting in sightings):
                 self.counts.matched[batch.format] += 1
                 self.reader.tally.duplicate_keys += raw.startswith(b"{") and repeats_keys(raw)

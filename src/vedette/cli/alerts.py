@@ -24,6 +24,7 @@ examples:
   vedette alerts ack 7d1b --note "looking"        somebody has seen it
   vedette alerts silence 7d1b --for 2h --reason "known until the fix"
   vedette alerts close 7d1b --reason "drill"
+  vedette alerts close 7d1b --as false --reason "the nightly clean-up"    a false positive; vedette tune knows then
 """
 _ID = "its id, or the beginning of it, four characters at least"
 
@@ -61,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     close = _verb(verbs, "close", "end it now, and have it told where it was told")
     close.add_argument("id", metavar="ID", help=_ID)
     close.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with it")
+    close.add_argument(
+        "--as",
+        dest="verdict",
+        choices=("true", "false"),
+        help="what it was: true, or a false positive; `vedette tune` goes by it, also for one that closed already",
+    )
     _by(close)
 
 
@@ -195,6 +202,12 @@ def _close(desk: Desk, args: argparse.Namespace) -> int:
         if kept.state == "open":
             telling.close(kept, now, f"{by}: {reason}")
             desk.visit.alerts.did(kept.alert.id, now, by, "closed", reason)
+        if args.verdict:
+            # By itself, since most episodes fall quiet before anybody has judged them.
+            desk.visit.alerts.did(kept.alert.id, now, by, "judged", f"{args.verdict}: {reason}")
+    if args.verdict:
+        said = "true" if args.verdict == "true" else "a false positive"
+        print(f"{short} was {said}, says {terminal(by)}")
     if kept.state != "open":
         closer = terminal(kept.closed_by) or "nobody: it fell quiet"
         print(f"{short} was closed at {stamp(kept.closed)[:19]}Z by {closer}")

@@ -63,7 +63,7 @@ class Deed:
     time: int
     by: str
     did: str
-    """acked, silenced, unsilenced or closed."""
+    """acked, silenced, unsilenced, judged or closed."""
     said: str
 
 
@@ -172,6 +172,15 @@ class Alerts:
         """What was done about an alert, in order."""
         rows = self._database.execute("SELECT time, by, did, said FROM deeds WHERE alert = ? ORDER BY id", alert)
         return [Deed(*row) for row in rows]
+
+    def verdicts(self, rule: str) -> dict[str, str]:
+        """Id -> true or false, of a rule's alerts that somebody judged (`true: why`); the last word on each."""
+        rows = self._database.execute(
+            "SELECT alert, said FROM deeds WHERE did = 'judged' AND alert IN (SELECT id FROM alerts WHERE rule = ?)"
+            " ORDER BY id",
+            rule,
+        )
+        return {alert: said.partition(":")[0] for alert, said in rows}
 
     def closings(self, after: int) -> list[tuple[int, str]]:
         """Number and alert of each time that somebody closed one, behind the number `after`."""
