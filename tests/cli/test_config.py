@@ -109,7 +109,7 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert schema["additionalProperties"] is False
     assert list(schema["properties"]) == [
         *("networks", "allowlist_from", "owner", "sensitive_namespaces", "automation", "trusted_proxies"),
-        *("vault", "exceptions", "sources", "sinks", "routes", "watch", "cluster", "runbook_url"),
+        *("vault", "exceptions", "sources", "sinks", "routes", "watch", "drill", "cluster", "runbook_url"),
     ]
 
 
@@ -146,4 +146,4 @@ def test_own_rules_may_be_named(here: Path) -> None:
 def test_check_counts_what_watch_reads_and_tells(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line says how much of vedette.yaml `watch` takes up; without sources and sinks it says nothing of them."""
     assert main(["config", "check", "--config", str(root / "vedette.example.yaml")]) == 0
-    assert capsys.readouterr().out.endswith("1 exception; 7 sources and 4 sinks for watch\n")
+    assert capsys.readouterr().out.endswith("1 exception; 9 sources and 4 sinks for watch\n")
