@@ -69,6 +69,7 @@ LAYOUTS = {
     "kept blank lines at the end": "runbook_url: |+\n  https://x/{rule}\n\n\n",
     "document marks": "---\nowner: me\n...\n",
     "anchors inside": "automation:\n  - actor: &who a\n    rule: K3\n    reason: *who\nowner: *who\n",
+    "an anchor on the list": "automation: &all  # x\n  - {actor: a, rule: K3, reason: b}\nowner: me\n",
     "tab before a comment": "automation:\t# x\n  - {actor: a, rule: K3, reason: b}\t# y\n",
     "byte order mark": "\ufeffowner: me\n",
     "quoted key": '"automation":\n  - {actor: a, rule: K3, reason: b}\n',

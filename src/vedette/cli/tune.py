@@ -83,6 +83,8 @@ def _tune(args: argparse.Namespace) -> int:
     entries, why = _wanted(args, site, looked, words, match)
     if not entries:
         print(why)
+        if args.write:
+            raise app.Wrong(["nothing was written"])
         return 0
     if why:
         print(why)
@@ -114,7 +116,7 @@ def _words(args: argparse.Namespace) -> Words:
         raise app.Wrong([f"--until {until}: that day is over; the exception would excuse nothing"])
     if args.until and not (args.exception or args.match):
         raise app.Wrong(["--until goes with --exception or --match: an automation entry has no end"])
-    if args.exception and args.write:
+    if args.write and (args.exception or args.match):
         _demand(args, ("until", "owner"), "an exception ends, and somebody answers for it")
     if args.write:
         _demand(args, ("reason",), "it stands in the settings, and others will ask")
@@ -232,7 +234,11 @@ def _wanted(
         return [*wanted, *narrower], ""
     if group is None:
         nobody = "nobody set it off" if not looked.groups else "none of them looks like a program at its work"
-        return [], f"\n{nobody}; vedette tune {site.rule.name} --actor NAME proposes an entry all the same"
+        hint = f"; vedette tune {site.rule.name} --actor NAME proposes an entry all the same" if looked.groups else ""
+        return [], f"\n{nobody}{hint}"
+    if not any(one.acts for one in group.alerts):
+        why = "no act of it is in the evidence that was read, or the settings excuse them already"
+        return [], f"\nno entry is proposed: {why}"
     entries = tuning.entries_for(site, looked, group, words, exempt=args.exception, whole=bool(actor))
     return entries, why if entries else "\nno entry can name this: it has no actor that the settings could excuse"
 

@@ -79,9 +79,8 @@ def blinding(rule: Rule, before: Settings, after: Settings, under: RulesUnder, t
     if lost:
         names = ", ".join(one.name for one in lost[:_NAMED])
         more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-        cases = "case" if len(lost) == 1 else "cases"
         why = lost[0].why.removeprefix(f"{NAME}:1: ")
-        yield f"it silences {len(lost)} of {len(found.variants)} firing {cases}, whoever does it ({names}{more}): {why}"
+        yield f"it silences {len(lost)} of {len(found.variants)} firing cases, whoever does it ({names}{more}): {why}"
 
 
 def real(changes: Sequence[Change], entry: Entry) -> Iterator[str]:

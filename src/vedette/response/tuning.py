@@ -102,6 +102,9 @@ def benign_group(rule: Rule, looked: Survey) -> tuple[Group, str] | None:
     true = {one.alert.actor for one in looked.alerts if one.verdict == "true"}
     judged = sorted(looked.groups, key=lambda one: -one.verdicts["false"])
     for group in judged:
+        # Of whom no act is known, no entry can be narrow: it was not kept, or is excused by now.
+        if not any(one.acts for one in group.alerts):
+            continue
         if group.actor not in true and (why := benign(rule.name, group, looked.acts_of(group, whole=False))):
             return group, why
     return None

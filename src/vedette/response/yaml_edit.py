@@ -6,7 +6,6 @@ of it is read again: where it is anything but the old value with this one more, 
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +55,8 @@ def put(text: str, path: Sequence[str], item: Item) -> str:
 
 def _with(value: object, path: Sequence[str], item: Item) -> object:
     """The value that must come of it. Raises CannotPut where something else stands in the list's place."""
-    whole = copy.deepcopy(value) if value is not None else {}
+    # What an alias names twice is one object when it was read; here the other one must stay as it is.
+    whole = _plain(value) if value is not None else {}
     here: Any = whole
     for at, key in enumerate(path):
         if not isinstance(here, dict):
@@ -76,7 +76,7 @@ def _with(value: object, path: Sequence[str], item: Item) -> object:
 def _plain(item: Any) -> Any:
     if isinstance(item, Mapping):
         return {key: _plain(value) for key, value in item.items()}
-    return list(item) if isinstance(item, list | tuple) else item
+    return [_plain(one) for one in item] if isinstance(item, list | tuple) else item
 
 
 def _value(text: str) -> list[object]:
@@ -267,7 +267,11 @@ class _Layout:
             spot.filled = True
             start = self._offset(event.start_mark)
             begin = max(one for one in self._starts if one <= start)
-            spot.first = start - begin if not self.text[begin:start].strip() else -1
+            before = self.text[begin:start]
+            spot.first = -1 if before.strip() else start - begin
+            if spot.dressed and not spot.flow:
+                # Its own mark is that of the anchor, on another line perhaps.
+                spot.column = len(before.rstrip()) - 1 if spot.kind == "list" else start - begin
 
 
 @dataclass(slots=True)
