@@ -107,5 +107,22 @@ CREATE TABLE drills (
 CREATE INDEX drills_rule ON drills (rule, begun);
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH = """
+-- `severity`: 1 to 3, 1 is the worst.
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY, title TEXT NOT NULL, severity INTEGER NOT NULL, opened INTEGER NOT NULL,
+    opened_by TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0, closed_by TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT ''
+);
+
+-- What was added to an incident; only added to. `kind`: alert, note, question, action, severity, or the state that a
+-- step came to; `name`: of what. `item`: the alert as it was then.
+CREATE TABLE incident_entries (
+    id INTEGER PRIMARY KEY, incident INTEGER NOT NULL, time INTEGER NOT NULL, by TEXT NOT NULL, kind TEXT NOT NULL,
+    name TEXT NOT NULL, said TEXT NOT NULL, item BLOB NOT NULL
+);
+CREATE INDEX incident_entries_incident ON incident_entries (incident);
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """Step n leads from version n to n + 1; never changed once released, only added to."""
