@@ -76,6 +76,16 @@ def test_terraform_writes_policies(tmp_path: Path, capsys: Capture) -> None:
     assert [one.alert.address for one in site.kept() if one.alert.rule == "V4"].count("203.0.113.9") == 1
 
 
+def test_terraform_by_another_entity_from_where_it_always_ran(tmp_path: Path, capsys: Capture) -> None:
+    """Its address stands in the settings already: the entity alone is added, and the two together excuse it."""
+    own = {"entity": "5d0c-tf", "name": "approle", "role": "terraform-prod", "address": "10.0.20.50"}
+    site = watched(tmp_path, [vault("sys/policies/acl/app", 0, **own)])
+    assert tune(site, "V4", "--reason", "it is Terraform", "--write") == 0
+    assert "vanish: 1 alert (1 act)" in capsys.readouterr().out
+    terraform = app.load_settings(str(site.config)).vault.terraform
+    assert (terraform.entities, terraform.addresses) == (("5d0c-tf",), ("10.0.20.50/32",))
+
+
 def test_the_break_glass_account_opens_shells(tmp_path: Path, capsys: Capture) -> None:
     """K4: its shells are excused where they were opened; a Secret that it reads is K3's matter and stays one."""
 

@@ -281,7 +281,10 @@ def _put(args: argparse.Namespace, one: Tried) -> int:
         _demand(args, ("until", "owner"), "an exception ends, and somebody answers for it")
     if not one.excuses:
         raise app.Wrong(["nothing was written: it could not be rehearsed, for nothing that is kept would be excused"])
-    replace_text(path, before, after)
+    try:
+        replace_text(path, before, after)
+    except OSError as error:
+        raise app.Wrong([f"{path}: {error.strerror}; nothing was written, the entry is above"]) from error
     print(f"written to {path}; a running `vedette watch` takes it up at SIGHUP (systemctl reload vedette)")
     return 0
 

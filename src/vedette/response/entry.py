@@ -11,7 +11,6 @@ from vedette.problem import Problem
 from vedette.response.yaml_edit import put, shown
 from vedette.settings.effective import Origin, Settings
 from vedette.settings.loading import load_text
-from vedette.settings.written import Terraform
 from vedette.yaml_text import YamlPath
 
 NAME = "the entry"
@@ -65,16 +64,14 @@ def read_with(
     settings: Settings, entry: Entry, rules: Collection[str], today: date
 ) -> tuple[Settings, tuple[Problem, ...]]:
     """The settings with the entry, and what is worth knowing of it. Raises SettingsError for one that does not hold."""
+    if entry.path == TERRAFORM:
+        # Not read by itself: one that adds an entity goes by the addresses that the settings have already.
+        ours = settings.vault.terraform
+        both = {key: tuple(dict.fromkeys((*getattr(ours, key), *items))) for key, items in entry.value.items()}
+        return replace(settings, vault=replace(settings.vault, terraform=replace(ours, **both))), ()
     text = "\n".join(entry.lines()) + "\n"
     alone = load_text(text, NAME, rules=rules, today=today)
     notes = tuple(one for one in alone.problems if not one.error and entry.path[0] in _top(one, text))
-    if entry.path == TERRAFORM:
-        ours, theirs = settings.vault.terraform, alone.vault.terraform
-        both = {
-            key: tuple(dict.fromkeys((*getattr(ours, key), *getattr(theirs, key))))
-            for key in ("entities", "roles", "policies", "addresses")
-        }
-        return replace(settings, vault=replace(settings.vault, terraform=Terraform(**both))), notes
     key = entry.path[0]
     before = getattr(settings, key)
     origins: dict[YamlPath, Origin] = {**(settings.origins or {}), (key, len(before)): Origin(NAME, 1)}

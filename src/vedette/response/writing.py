@@ -46,4 +46,4 @@ def replace_text(path: Path, before: str, after: str) -> None:
 
 def _same(target: Path, before: str) -> None:
     if read_text(target) != before:
-        raise Changed(0, "it was changed by somebody else meanwhile; nothing was written", str(target))
+        raise Changed(0, "it was changed by somebody else meanwhile", str(target))
