@@ -14,6 +14,7 @@ from vedette.offline import Said, offline, policy_from
 from vedette.proof.apiserver import ApiServer
 from vedette.proof.deliveries import ByAlertmanager, ByRecord, BySlackApp, BySlackWebhook, Delivery, Told, recorded
 from vedette.proof.links.base import Delivering, Given, Way
+from vedette.proof.links.drilled import Drills, LastDrill
 from vedette.proof.links.emitted_sshd import SshdGiven
 from vedette.proof.seen import LONGEST, Heard, Seen
 from vedette.proof.sshd_config import read_sshd_config
@@ -22,6 +23,7 @@ from vedette.proof.verdict import State
 from vedette.rule import Rule
 from vedette.scan import Plan, Scanner
 from vedette.settings import Settings
+from vedette.settings.key import seconds
 from vedette.store.alerts import Kept
 from vedette.store.database import StoreError
 from vedette.store.segments import tail
@@ -52,6 +54,7 @@ def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said
         dead = frozenset(name for name in ends if visit and visit.outbox.state(name).state == "dead")
         ways = _ways(settings, on_loki=said.ruler is not None)
         delivering = Delivering(ways, ends, settings.cluster, dead) if ways else None
+        drills = drilled(settings, visit, "vedette" if said.ruler is None else "loki") if visit else None
     finally:
         if visit:
             visit.close()
@@ -65,7 +68,22 @@ def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said
         ruler=said.ruler,
         vault=_vault(settings),
         sshd=_sshd(settings, said.sshd_config or settings.sources.sshd.config),
+        drills=drills,
     )
+
+
+def drilled(settings: Settings, visit: Visit, engine: str) -> Drills | None:
+    """The last drill of each rule by an engine; None where there was none at all."""
+    try:
+        found = [one for one in visit.drills.latest() if one.engine == engine]
+    except StoreError:
+        # `seen_in` has said it.
+        return None
+    last = [
+        LastDrill(one.rule, one.how, one.begun, one.outcome, one.stuck, one.why, tuple(hop[:2] for hop in one.hops))
+        for one in found
+    ]
+    return Drills(last, float(seconds(settings.drill.good_for))) if last else None
 
 
 def _apiserver(settings: Settings, said: ApiServer) -> ApiServer:

@@ -28,7 +28,14 @@ class Site:
         self.lab = lab
         self.folder = lab.folder / "drill"
         self.folder.mkdir(exist_ok=True)
-        (self.folder / "slack.token").write_text(TOKEN)
+        for name, text in (
+            ("slack.token", TOKEN),
+            ("admin.token", lab.vault.root),
+            ("unseal.key", lab.vault.key),
+            ("kube.inject", ""),
+            ("vault.inject", ""),
+        ):
+            (self.folder / name).write_text(text)
         self.settle()
         self._kube()
         self._vault()
@@ -49,7 +56,16 @@ class Site:
                 "ca_file": str(lab.kube.ca),
                 "pod": "vault/vedette-drill",
             },
-            "vault": {"address": lab.vault.address, "token_file": str(self.folder / "vault.token")},
+            "vault": {
+                "address": lab.vault.address,
+                "token_file": str(self.folder / "vault.token"),
+                "admin_token_file": str(self.folder / "admin.token"),
+                "unseal_key_file": str(self.folder / "unseal.key"),
+            },
+            "inject": {log: str(self.folder / f"{log}.inject") for log in ("kube", "vault")},
+            "policy_file": str(lab.kube.policy_file),
+            "for_real": "on",
+            "alertmanager": [lab.ruler_alertmanager.url],
             "slack": {
                 "channel": files.CHANNELS["vedette"],
                 "token_file": str(self.folder / "slack.token"),
@@ -60,8 +76,11 @@ class Site:
         }
 
     def settle(self, **more: object) -> None:
-        """Write the settings and have `vedette watch` take them up."""
-        self.lab.watch.write(self.lab.settings(drill=self.settings(**more)))
+        """Write the settings and have `vedette watch` take them up; it follows the files of stand-ins too."""
+        settings = yaml.safe_load(self.lab.settings(drill=self.settings(**more)))
+        paths = [str(self.folder / f"{log}.inject") for log in ("kube", "vault")]
+        settings["sources"]["files"].append({"name": "stand-ins", "paths": paths})
+        self.lab.watch.write(yaml.safe_dump(settings, sort_keys=False))
         self.lab.watch.reload()
         until(lambda: self.lab.watch.status("/readyz")[0] == 200, "vedette has taken the settings up")
 

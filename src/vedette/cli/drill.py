@@ -109,10 +109,10 @@ def _print_plan(ready: dict[str, Drill], unready: dict[str, CannotDrill], marks:
     from vedette.escape import terminal
 
     def say(text: str, indent: str) -> None:
-        wrapper = textwrap.TextWrapper(100, initial_indent=indent, break_long_words=False, break_on_hyphens=False)
+        wrapper = textwrap.TextWrapper(100, initial_indent=indent, break_on_hyphens=False)
         wrapper.subsequent_indent = indent.replace("-", " ") + "  "
         for line in wrapper.wrap(terminal(text)):
-            print(line, file=out)
+            print(line, file=out, flush=True)
 
     for name, drill in ready.items():
         say(f"{name}: {drill.how.value}", "")
@@ -149,12 +149,16 @@ def _swept(opened: Session) -> int:
 
 def _done(opened: Session, ready: dict[str, Drill], marks: dict[str, str], output: str) -> list[Result]:
     """One after the other, each told as it ends."""
+    from vedette.drills.base import How
     from vedette.escape import terminal
 
     for what in opened.conductor.sweep():
         print(f"vedette: an earlier drill left behind: {terminal(what)}", file=sys.stderr)
     results = []
     for name, drill in ready.items():
+        if drill.how is How.OWNER:
+            # Whoever is asked has to know what for, whatever was shown before.
+            _print_plan({name: drill}, {}, marks, sys.stderr)
         result = opened.conductor.run(drill, marks[name])
         results.append(result)
         if output == "table":

@@ -79,13 +79,17 @@ class Conductor:
         """One drill. Never raises for what servers do; after an interruption everything was taken away all the same."""
         mark = mark or str(uuid.uuid4())
         result = Result(drill.rule, drill.how.value, mark)
-        swallowing = self._closer.swallowing(drill) if self._closer is not None else ""
-        if swallowing:
-            result.stuck, result.why = "act", swallowing
+        try:
+            result.why = self._closer.swallowing(drill) if self._closer is not None else ""
+        except CannotDrill as error:
+            result.why, result.mend = str(error), error.mend
+        if result.why:
+            result.stuck = "act"
             return result
         begun = self._now()
         self._drills.begin(mark, drill.rule, drill.how.value, self._follower.engine, begun)
         found = Followed()
+        done = None
         try:
             done = self._act(drill, mark, result)
             if done is not None:
@@ -94,13 +98,15 @@ class Conductor:
                 result.outcome = ATTEMPT if found.attempt or done.refused else THROUGH
         except Stuck as error:
             result.stuck, result.why = error.hop, str(error)
+        except CannotDrill as error:
+            result.stuck, result.why, result.mend = "alert", str(error), error.mend
         except KeyboardInterrupt:
             result.stuck, result.why = result.stuck or "act", "interrupted"
             raise
         finally:
             result.hops = found.hops
             if self._closer is not None:
-                self._closer.close(mark, drill.rule, found.alert)
+                self._closer.close(mark, drill.rule, found.alert, () if done is None else done.acts)
             hops = [(hop.name, hop.at, hop.seen) for hop in result.hops]
             if result.at:
                 hops.insert(0, ("act", result.at, "done"))
@@ -175,10 +181,11 @@ class Closer:
                 return f"alert {short} is closed, but would go on for {minutes} min yet; drill after that"
         return ""
 
-    def close(self, mark: str, rule: str, alert: str = "") -> None:
-        """Close the alerts of a drill that are open: `alert`, and whatever has the mark in it."""
+    def close(self, mark: str, rule: str, alert: str = "", acts: Sequence[str] = ()) -> None:
+        """Close the alerts of a drill that are open: `alert`, whatever has the mark in it, or was opened by `acts`."""
         for kept in self._alerts.listed(state="open"):
-            if kept.alert.id == alert or marked(kept.alert, mark):
+            opened_by = any(kept.alert.act.startswith(act) for act in acts)
+            if kept.alert.id == alert or opened_by or marked(kept.alert, mark):
                 now = self._now()
                 reason = f"{rule} drilled ({mark})"
                 with self._database.transaction():

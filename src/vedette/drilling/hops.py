@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from vedette.clients.alertmanager import Alertmanager, HeldAlert
@@ -24,6 +25,10 @@ _EVERY = 0.1
 _ROOM = 4 << 20
 """Bytes of a source's evidence, as stored, in which an act is looked for that made no alert."""
 _OPENED = "opened"
+_SKEW = 5_000_000_000
+"""Nanoseconds that a far end's clock may be behind."""
+_UNREAD = Message("")
+"""In place of a message that Slack does not let the app read."""
 
 
 class Hop(NamedTuple):
@@ -176,25 +181,42 @@ class ByLoki:
         self._slack = slack
         self._seconds = seconds
 
-    def follow(self, drill: Drill, mark: str, begun: int, at: int, found: Followed) -> None:  # noqa: ARG002 - as above
+    def follow(self, drill: Drill, mark: str, begun: int, at: int, found: Followed) -> None:  # noqa: ARG002 - `at` says when
         """Alertmanager, then Slack: what the ruler found is in no store. Raises Stuck."""
         seconds = self._seconds(drill)
-        hop = _held("the ruler's alert", self._members, [f'rule_id="{drill.rule}"'], seconds, needle=mark)
+        sign = drill.sign(mark)
+        hop = _held("the ruler's alert", self._members, [f'rule_id="{drill.rule}"'], seconds, sign=sign, since=at)
         found.attempt = "Attempt" in hop.seen or "CannotTell" in hop.seen
         found.hops.append(hop)
         for reader in self._slack:
-            found.hops.append(read_back(reader, [f"Vedette{drill.rule}", mark], at, seconds))
+            found.hops.append(read_back(reader, [f"Vedette{drill.rule}", sign], at, seconds))
 
 
-def _held(name: str, members: Sequence[Alertmanager], filters: Sequence[str], seconds: float, needle: str = "") -> Hop:
-    """The alert at an Alertmanager: there, neither silenced nor inhibited, and routed to somebody. Raises Stuck."""
+def _held(
+    name: str,
+    members: Sequence[Alertmanager],
+    filters: Sequence[str],
+    seconds: float,
+    *,
+    sign: str = "",
+    since: int = 0,
+) -> Hop:
+    """The alert at an Alertmanager: there, neither silenced nor inhibited, and routed to somebody. Raises Stuck.
+
+    `sign`: text that it has; `since`: nanoseconds since 1970 before which it did not begin.
+    """
     hop, faults = f"held by {name}", [""]
 
     def look() -> HeldAlert | None:
         faults[0] = ""
         for member in members:
             try:
-                held = [one for one in member.alerts(filters) if needle in json.dumps(one.annotations | one.labels)]
+                held = [
+                    one
+                    for one in member.alerts(filters)
+                    if sign in json.dumps(one.annotations | one.labels, ensure_ascii=False)
+                    and _began(one) >= since - _SKEW
+                ]
             except (NoAnswer, BadSecret, ValueError) as error:
                 faults[0] = str(error)
                 continue
@@ -228,8 +250,9 @@ def read_back(reader: SlackReader, needles: Sequence[str], at: int, seconds: flo
                     return message
         except Refused as error:
             word = str(error) or f"status {error.answer.status}"
-            scope = "; grant the app channels:history" if word == "missing_scope" else ""
-            raise Stuck(hop, f"Slack refuses: {word}{scope}") from error
+            if word != "missing_scope":
+                raise Stuck(hop, f"Slack refuses: {word}") from error
+            return _UNREAD
         except (NoAnswer, BadSecret, ValueError) as error:
             faults[0] = str(error)
         return None
@@ -237,7 +260,18 @@ def read_back(reader: SlackReader, needles: Sequence[str], at: int, seconds: flo
     message = _until(look, seconds, _EVERY * 5)
     if message is None:
         raise Stuck(hop, faults[0] or f"no message of it after {seconds:.0f} s")
+    if message is _UNREAD:
+        why = "the app may post, not read: grant channels:history; that it was taken is all that is known"
+        return Hop(f"not {hop}", time.time_ns(), why)
     return Hop(hop, int(float(message.ts) * 1e9), f"message {message.ts}")
+
+
+def _began(alert: HeldAlert) -> int:
+    """Nanoseconds since 1970; of what Python cannot read, now: it is there, after all."""
+    try:
+        return int(datetime.fromisoformat(alert.starts_at).timestamp() * 1e9)
+    except ValueError:
+        return time.time_ns()
 
 
 def _filters(kept: Kept, cluster: str) -> list[str]:
@@ -247,7 +281,8 @@ def _filters(kept: Kept, cluster: str) -> list[str]:
 def _needles(kept: Kept, mark: str) -> list[str]:
     """What a message about the alert has in it."""
     alert = kept.alert
-    return [mark] if marked(alert, mark) else [alert.title, alert.actor or alert.object]
+    # An address is defanged in a message: http[:]//host.
+    return [mark] if marked(alert, mark) else [alert.title, alert.actor or alert.object.rpartition("//")[2]]
 
 
 def since(hop: Hop, at: int) -> float:

@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vedette import app, wiring
+from vedette.cases import firing_cases
 from vedette.clients.alertmanager import Alertmanager
 from vedette.clients.kube import Kube
 from vedette.clients.slack import Slack
+from vedette.clients.vault import Vault
 from vedette.drilling.conduct import Closer, Conductor
 from vedette.drilling.hops import ByLoki, ByVedette, Follower, SlackReader
+from vedette.drills import host as on_host
 from vedette.drills import kube as at_kube
+from vedette.drills import owner as by_owner
+from vedette.drills import standin as stand_in
+from vedette.drills import vault as at_vault
 from vedette.drills.base import CannotDrill, Drill, How, System
 from vedette.rule import Rule
 from vedette.settings.effective import Settings
@@ -25,6 +31,9 @@ from vedette.store.drills import Drills
 from vedette.store.visit import Visit
 from vedette.watch.telling import Telling
 
+_LOOK = 2
+"""Seconds that a look of an observer may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
@@ -32,21 +41,26 @@ class Grounds:
 
     settings: Settings
     kube: at_kube.KubeGround | None
+    vault: at_vault.VaultGround | None
 
     @classmethod
     def of(cls, settings: Settings) -> Grounds:
         """Raises app.Wrong."""
         try:
-            return cls(settings, _kube(settings))
+            return cls(settings, _kube(settings), _vault(settings))
         except ValueError as error:
             raise app.Wrong([f"drill: {error}"]) from error
 
     def systems(self) -> Mapping[str, System]:
         """What takes things away, by name."""
-        found: dict[str, System] = {}
+        found: dict[str, System] = {on_host.SYSTEM: on_host.FileLines()}
         if self.kube is not None:
             found[at_kube.SYSTEM] = at_kube.KubeObjects(self.kube)
             found[at_kube.ROLE_SYSTEM] = at_kube.KubeRoles(self.kube)
+        if self.vault is not None:
+            found[at_vault.SYSTEM] = at_vault.VaultObjects(self.vault)
+            found[at_vault.TOKEN_SYSTEM] = at_vault.VaultTokens(self.vault)
+            found[at_vault.SEAL_SYSTEM] = at_vault.VaultSeal(self.vault)
         return found
 
 
@@ -60,17 +74,59 @@ def _kube(settings: Settings) -> at_kube.KubeGround | None:
     return at_kube.KubeGround(client, said.namespace, said.secret, said.pod, refused_in, said.role)
 
 
+def _vault(settings: Settings) -> at_vault.VaultGround | None:
+    said = settings.drill.vault
+    if not said.address:
+        return None
+    client = Vault(said.address, token_file=said.token_file, ca_file=said.ca_file)
+    between = max([seconds(one.every) for one in settings.sources.vault], default=1)
+    files = (said.admin_token_file, said.unseal_key_file)
+    return at_vault.VaultGround(client, said.mount, said.role, *files, sealed_for=between + _LOOK)
+
+
 def drill_for(rule: Rule, grounds: Grounds, *, for_real: bool) -> Drill:
     """How this site drills a rule. Raises CannotDrill."""
     name = rule.name
     if rule.not_configured:
         raise CannotDrill(f"the rule is not configured: {rule.not_configured}", "say it in vedette.yaml")
-    if name in at_kube.REAL:
+    if name in at_kube.REAL or (for_real and name == at_kube.K10.rule):
         if grounds.kube is None:
             raise CannotDrill("no API server to drill at", "say drill: kube: {server, token_file} in vedette.yaml")
         _check_namespace(name, grounds)
-        return at_kube.REAL[name](grounds.kube)
+        return at_kube.REAL.get(name, at_kube.K10)(grounds.kube)
+    if name in at_vault.REAL or (for_real and name in at_vault.FOR_REAL):
+        if grounds.vault is None:
+            raise CannotDrill("no Vault to drill at", "say drill: vault: {address, token_file} in vedette.yaml")
+        return (at_vault.REAL.get(name) or at_vault.FOR_REAL[name])(grounds.vault)
+    if name in by_owner.OWNED:
+        return by_owner.Asked(name)
+    if for_real and name == on_host.K6.rule:
+        return _policy_file(grounds.settings)
+    if name in stand_in.RECORDED:
+        return _stand_in(rule, grounds.settings)
     raise CannotDrill(f"no drill is known for {name}")
+
+
+def _policy_file(settings: Settings) -> Drill:
+    file = settings.drill.policy_file
+    observers = [one for one in settings.sources.hashes if file in one.paths]
+    if not file or not observers:
+        mend = "say drill: {policy_file: FILE}, one that sources: hashes: names as well"
+        raise CannotDrill("no file of the audit policy that is looked at", mend)
+    return on_host.K6(file, max(seconds(one.every) for one in observers) + _LOOK)
+
+
+def _stand_in(rule: Rule, settings: Settings) -> Drill:
+    """The rule's recorded case, and the file that it goes into."""
+    said = stand_in.RECORDED[rule.name]
+    file = settings.drill.inject.vault if said.log == "vault" else settings.drill.inject.kube
+    if not file:
+        mend = f"say drill: inject: {{{said.log}: FILE}}, a file that is followed as well; or --for-real, in a lab"
+        raise CannotDrill("too grave to be done, and there is nowhere to put a stand-in", mend)
+    case = next((one for one in firing_cases(rule) if one.name == said.case), None)
+    if case is None:
+        raise CannotDrill(f"{rule.name} has no case called {said.case}")
+    return stand_in.StandIn(rule.name, case.lines, file)
 
 
 def _check_namespace(name: str, grounds: Grounds) -> None:

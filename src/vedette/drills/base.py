@@ -48,6 +48,8 @@ class Done:
     """Just before the request that decides, nanoseconds since 1970 UTC."""
     refused: bool = False
     """The server refused it: an attempt, which shows less than the rule's firing."""
+    acts: tuple[str, ...] = ()
+    """Ids, by the server, of requests that make alerts in another name than the drill's; these are the drill's too."""
 
 
 Note = Callable[[Thing], None]
@@ -71,6 +73,9 @@ class Drill(Protocol):
 
     def is_mine(self, alert: Alert, mark: str, begun: int) -> bool:
         """Whether an alert of this rule tells of the act. `begun`: nanoseconds since 1970 UTC, before the act."""
+
+    def sign(self, mark: str) -> str:
+        """Text that every alert of the act shows to people, on whatever engine; nothing where none can be foretold."""
 
     def swallows(self, alert: Alert) -> bool:
         """Whether an alert of this rule, open or quiet for too short a time, would count the act up: nobody would be
@@ -106,6 +111,10 @@ class Marked:
         """By the mark."""
         return marked(alert, mark)
 
+    def sign(self, mark: str) -> str:
+        """The mark."""
+        return mark
+
     def swallows(self, alert: Alert) -> bool:  # noqa: ARG002 - no two of them are of one group
         """Never."""
         return False
@@ -124,6 +133,10 @@ class Unmarked:
         """By the mark, or by the place: one that was first seen since. A server's clock may be some seconds behind."""
         fired = alert.reaction == "fire" and self.place() in f"{alert.actor} {alert.object}"
         return marked(alert, mark) or (fired and alert.first_seen >= begun - 5_000_000_000)
+
+    def sign(self, mark: str) -> str:  # noqa: ARG002 - it may not be in the alert
+        """The place."""
+        return self.place()
 
     def swallows(self, alert: Alert) -> bool:
         """By the place."""

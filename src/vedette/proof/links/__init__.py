@@ -97,6 +97,14 @@ def _delivered(given: Given) -> Link | None:
     return beside if given.ruler is None else _on_loki("delivered", given.ruler, beside)
 
 
+def _drilled(given: Given) -> Link | None:
+    if given.drills is None:
+        return None
+    from vedette.proof.links.drilled import Drilled
+
+    return Drilled(given.drills, given.now)
+
+
 def _on_loki(name: str, ruler: Ruler, beside: Link | None = None) -> Link:
     from vedette.proof.links.on_loki import OnLoki
 
@@ -109,6 +117,7 @@ LINKS: Mapping[str, Callable[[Given], Link | None]] = {
     "matched": _matched,
     "allowed": _allowed,
     "delivered": _delivered,
+    "drilled": _drilled,
 }
 """Link -> what makes it, or None where nothing was given for it; in the order of the way from act to person.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     # What asks far ends takes long to import, and an audit policy alone needs none of it.
     from vedette.proof.deliveries import Delivery
+    from vedette.proof.links.drilled import Drills
     from vedette.proof.links.emitted_sshd import SshdGiven
     from vedette.proof.seen import Seen
     from vedette.proof.vault_node import VaultNode
@@ -94,6 +95,8 @@ class Given:
     """Who is told, and how that can be asked."""
     ruler: Ruler | None = None
     """Where Loki is the engine in use, and not vedette's own."""
+    drills: Drills | None = None
+    """What was drilled here, by the engine in use."""
     vault: tuple[VaultNode, ...] = ()
     """What each node of Vault says of its audit devices and listeners."""
     sshd: SshdGiven | None = None
