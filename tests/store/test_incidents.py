@@ -36,14 +36,14 @@ def test_an_incident_keeps_what_was_said_of_it(incidents: Incidents) -> None:
 
 def test_entries_stand_in_the_order_in_which_they_were_added(incidents: Incidents) -> None:
     """Notes, questions and alerts come back whole, an alert as it was when it was added."""
-    id = incidents.open("x", 2, 1, "ann")
+    number = incidents.open("x", 2, 1, "ann")
     other = incidents.open("y", 2, 1, "ann")
     alert = an_alert("a1")
-    incidents.note(id, NOTE, 9, "ann", said="one")
-    incidents.add(id, alert, 8, "bob")
+    incidents.note(number, NOTE, 9, "ann", said="one")
+    incidents.add(number, alert, 8, "bob")
     incidents.note(other, NOTE, 9, "ann", said="not here")
-    incidents.note(id, QUESTION, 7, "ann", said="who?")
-    found = incidents.entries(id)
+    incidents.note(number, QUESTION, 7, "ann", said="who?")
+    found = incidents.entries(number)
     assert [(one.kind, one.time, one.by, one.said) for one in found] == [
         (NOTE, 9, "ann", "one"),
         (ALERT, 8, "bob", ""),
@@ -51,17 +51,17 @@ def test_entries_stand_in_the_order_in_which_they_were_added(incidents: Incident
     ]
     assert [one.alert for one in found] == [None, alert, None]
     assert found[1].name == alert.id
-    assert incidents.numbers(id) == {NOTE: 1, ALERT: 1, QUESTION: 1}
+    assert incidents.numbers(number) == {NOTE: 1, ALERT: 1, QUESTION: 1}
 
 
 def test_an_incident_closes_once(incidents: Incidents) -> None:
     """The first who closes it is kept; closed ones are listed only when asked for."""
-    id = incidents.open("x", 2, 1, "ann")
-    incidents.rate(id, 1)
-    assert incidents.close(id, 3, "ann", "over")
-    assert not incidents.close(id, 4, "bob", "again")
-    got = incidents.get(id)
+    number = incidents.open("x", 2, 1, "ann")
+    incidents.rate(number, 1)
+    assert incidents.close(number, 3, "ann", "over")
+    assert not incidents.close(number, 4, "bob", "again")
+    got = incidents.get(number)
     assert got is not None
     assert (got.severity, got.closed, got.closed_by, got.reason) == (1, 3, "ann", "over")
     assert incidents.listed(closed=False) == []
-    assert [one.id for one in incidents.listed(closed=True)] == [id]
+    assert [one.id for one in incidents.listed(closed=True)] == [number]

@@ -45,9 +45,8 @@ class Incident:
 class Entry:
     """What was added to an incident."""
 
-    id: int
-    incident: int
     time: int
+    """Nanoseconds since 1970 UTC."""
     by: str
     kind: str
     name: str
@@ -82,15 +81,18 @@ class Incidents:
     def numbers(self, id: int) -> dict[str, int]:
         """Kind -> how many entries of an incident are of it."""
         rows = self._database.execute("SELECT kind, count(*) FROM incident_entries WHERE incident = ? GROUP BY 1", id)
-        return {kind: number for kind, number in rows}
+        return dict(rows)
 
     def entries(self, id: int) -> list[Entry]:
         """All entries of an incident, in order."""
         rows = self._database.execute(
-            "SELECT id, incident, time, by, kind, name, said, item FROM incident_entries WHERE incident = ? ORDER BY id",
+            "SELECT time, by, kind, name, said, item FROM incident_entries WHERE incident = ? ORDER BY id",
             id,
         )
-        return [Entry(*rest, _decode(item) if item else None) for *rest, item in rows]
+        return [
+            Entry(time, by, kind, name, said, _decode(item) if item else None)
+            for time, by, kind, name, said, item in rows
+        ]
 
     def note(self, id: int, kind: str, now: int, by: str, *, name: str = "", said: str = "") -> None:
         """Add an entry."""
