@@ -111,15 +111,14 @@ def loki(rendered: str) -> str:
 
 
 def promtail(rendered: str) -> str:
-    """promtail's, rendered, that listens nowhere but on loopback and does not wait to fill a batch."""
+    """promtail's, rendered, that does not wait to fill a batch."""
     settings = yaml.safe_load(rendered)
-    settings["server"]["grpc_listen_address"] = "127.0.0.1"
     settings["clients"][0]["batchwait"] = "200ms"
     return yaml.safe_dump(settings)
 
 
 def alertmanager(rendered: str, slack_api: str) -> str:
-    """Alertmanager's, rendered, with the stand-in in Slack's place; groups wait for a second where they wait for minutes,
-    so that one rule's next alert can be looked for at once."""
+    """Alertmanager's, rendered, with the stand-in in Slack's place; groups of the ruler's alerts wait for a second where
+    they wait for minutes, so that one rule's next alert can be looked for at once."""
     quick = re.sub(r"group_interval: \d+m", "group_interval: 1s", rendered)
     return quick.replace("https://slack.com/api", slack_api)

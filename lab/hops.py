@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,11 +78,18 @@ def by_loki(lab: Lab, act: Act, seconds: float = LATEST_LOKI) -> Hops:
 
 def opened(lab: Lab, act: Act) -> dict[str, Any] | None:
     """The alert of an act as it is in the store."""
-    for alert in lab.watch.alerts():
-        said = " ".join(str(alert.get(name)) for name in ("actor", "address", "object", "title", "why"))
-        if alert["rule"] == act.rule and act.mark in said and alert["state"] == "open":
-            return alert
-    return None
+    return next((one for one in lab.watch.alerts() if _tells(one, act) and one["state"] == "open"), None)
+
+
+def reached(act: Act, alerts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Seconds after the act at which its alert was in the store, and at Alertmanager. `alerts`: of the store."""
+    alert = next(one for one in alerts if _tells(one, act))
+    return _since(alert["opened"], act), _since(next(one["told"] for one in alert["deliveries"] if one["told"]), act)
+
+
+def _tells(alert: Mapping[str, Any], act: Act) -> bool:
+    said = " ".join(str(alert.get(name)) for name in ("actor", "address", "object", "title", "why"))
+    return alert["rule"] == act.rule and act.mark in said
 
 
 def blind(lab: Lab) -> dict[str, set[str]]:

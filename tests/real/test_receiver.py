@@ -214,6 +214,16 @@ def test_many_are_counted_and_some_are_shown(tmp_path: Path, workspace: Workspac
     assert len(workspace.messages) == 1
 
 
+def test_each_of_the_watcher_s_episodes_is_told_at_once(tmp_path: Path, workspace: Workspace) -> None:
+    """The ninth of a rule does not wait for the group of the first, and is shown."""
+    with told_by(tmp_path, workspace) as server:
+        for number in range(9):
+            labels = {"alertname": "VedetteK4", "severity": "warning", "rule_id": "K4", "entity": f"{number}"}
+            send(server, note(labels=labels, annotations={"summary": "Shell", "actor": f"mallory{number}"}))
+            until(partial(workspace.names, f"mallory{number}"), "it is told", 5)
+    assert [one["attachments"][0]["title"] for one in workspace.messages] == ["warning VedetteK4, 1 alert"] * 9
+
+
 def test_a_url_that_is_no_link_is_none(tmp_path: Path, workspace: Workspace) -> None:
     """What ends a link in Slack's markup is written as a number; another scheme is left out."""
     with told_by(tmp_path, workspace) as server:

@@ -166,6 +166,16 @@ VALUES = st.recursive(
 )
 
 
+def test_whether_there_is_a_label_is_certain() -> None:
+    """`entity` has a value that each event decides, and only the watcher's alerts have one."""
+    alone = routed("  - {receiver: ops, group_by: ['...'], matchers: ['entity=~\".+\"']}\n")
+    checked = check(alone, alerts=expected(heartbeat=False))
+    assert checked.problems == []
+    assert {one.sender for one in checked.told["security",]} == {"Loki's ruler"}
+    assert "VedetteK3Attempt" in {one.name for one in checked.told["ops",]}
+    assert check(alone.replace(".+", "0.+")).problems != []
+
+
 @given(value=st.fixed_dictionaries({"route": VALUES, "receivers": VALUES}) | VALUES)
 def test_no_file_ends_in_a_traceback(value: object) -> None:
     """Whatever stands where a route or a receiver should: findings, or none."""

@@ -48,6 +48,13 @@ def test_no_stage_makes_a_label_of_what_is_in_a_line() -> None:
         assert all(list(stage["json"]["expressions"]) == ["stamp"] for stage in stages if "json" in stage)
 
 
+def test_promtail_listens_where_it_is_told_and_nowhere_else() -> None:
+    """Its port for gRPC, which cannot be left out, is on loopback."""
+    text = promtail(Shipper(LOGS, "http://loki:3100", listen="10.0.0.1:9080"))
+    listens = {key: said for key, said in yaml.safe_load(text)["server"].items() if key.endswith("_address")}
+    assert listens == {"http_listen_address": "10.0.0.1", "grpc_listen_address": "127.0.0.1"}
+
+
 def test_alloy_has_only_words_of_its_reference() -> None:
     """Every block and argument is one that the reference names; braces and quotes are balanced."""
     shipper = Shipper(LOGS, "https://loki:3100", tenant="t", token_file="/t", ca_file="/c", cluster="c")

@@ -16,6 +16,8 @@ from vedette.yaml_text import YamlPath
 _NAMED = 4
 """Alerts that a message names."""
 _OWN = "vedette"
+_PRESENT = (("=~", ".+"), ("!=", ""))
+"""Matchers that ask only whether there is the label, which no event decides."""
 _SILENCE = 300.0
 """Seconds without a heartbeat that a dead-man's switch should not have to bear."""
 _ASK = "`vedette render alertmanager --fragment` prints a route"
@@ -189,7 +191,11 @@ def _too_slow(found: _Found, one: Expected, route: Route) -> None:
 
 def _uncertain(found: _Found, route: Route, one: Expected) -> None:
     """Where a matcher asks for what each event decides: nobody can tell who is told before there is one."""
-    asked = [matcher for matcher in route.matchers if matcher.name in one.varying]
+    asked = [
+        matcher
+        for matcher in route.matchers
+        if matcher.name in one.varying and (matcher.operator, matcher.value) not in _PRESENT
+    ]
     if not _hold([matcher for matcher in route.matchers if matcher not in asked], one.labels):
         return
     for matcher in asked:

@@ -76,6 +76,8 @@ def promtail(shipper: Shipper) -> str:
         "server:",
         f"  http_listen_address: {yaml(address)}",
         f"  http_listen_port: {port}",
+        # It has a port for gRPC as well, which nobody asks and which cannot be left out: on no other interface.
+        "  grpc_listen_address: 127.0.0.1",
         "  grpc_listen_port: 0",
         "positions:",
         f"  filename: {yaml(shipper.positions)}",
