@@ -240,3 +240,8 @@ def test_review_of_entries_that_are_used_is_quiet(site: Site, capsys: Capture) -
     assert "automation for K3: excused 3 acts" in out
     assert "!" not in out
     assert "vedette: read 4 events" in err
+    assert tune(site, "K5", "--review") == 0
+    assert capsys.readouterr().out == "no automation entry and no exception of your own names K5\n"
+    shutil.rmtree(site.state / "evidence")
+    assert tune(site, "--review") == 1
+    assert "! could not be tried: there is no evidence" in capsys.readouterr().out

@@ -47,7 +47,11 @@ def review(args: argparse.Namespace) -> int:
     today = datetime.now(UTC).date()
     proxies = app.trusted_proxies(settings)
     found = list(reviewed(settings, rules, kept, read, proxies, today, timedelta(seconds=horizon)))
-    say_read(kept)
+    if not found:
+        print(f"no automation entry and no exception of your own names {', '.join(one.name for one in rules)}")
+        return 0
+    if kept.files:
+        say_read(kept)
     for one in sorted(found, key=lambda one: (one.place.key, one.place.index, one.rule)):
         _show(one)
     return int(any(one.remarks for one in found))
