@@ -21,6 +21,7 @@ COMMANDS = {
     "tune": "say who sets a rule off, and the narrowest entry that excuses them",
     "rules": "list, show, test, lint and begin rules",
     "prove": "say which rules can fire here, and what breaks the others",
+    "action": "plan, apply, verify and undo single answers to an attack",
     "drill": "make rules fire by harmless acts, and read the alerts back",
     "explain": "say clause by clause why a rule met an event, or did not",
     "init": "write a commented vedette.yaml from observed logs",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import date
 
+from vedette.settings.checks_acting import check_acting
 from vedette.settings.checks_drill import check_drill
 from vedette.settings.checks_watch import check_watch
 from vedette.settings.key import Texts
@@ -47,6 +48,7 @@ def check(written: Written, names: Collection[str], rules: Collection[str] | Non
     _check_runbook_url(written.runbook_url, findings)
     check_watch(written, findings)
     check_drill(written.drill, findings)
+    check_acting(written.actions, findings)
 
 
 def _check_owner(written: Written, findings: Findings) -> None:

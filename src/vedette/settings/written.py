@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
 
+from vedette.settings.acting import Acting
 from vedette.settings.drilling import Drilling
 from vedette.settings.key import Says, Scope, Selection, Texts
 from vedette.settings.watching import (
@@ -186,6 +187,7 @@ class Written:
         tuple[Route, ...], Says("Which sinks are told of which alerts; without routes, every sink of every alert.")
     ] = ()
     watch: Annotated[Watch, Says("How `vedette watch` runs.")] = Watch()
+    actions: Annotated[Acting, Says("How `vedette action` answers an attack.")] = Acting()
     drill: Annotated[Drilling, Says("How `vedette drill` makes rules fire.")] = Drilling()
     cluster: Annotated[str, Says("The name of this site or cluster; a label of every alert.")] = ""
     runbook_url: Annotated[str, Says("Where runbooks are found; `{rule}` stands for the rule's id.")] = ""

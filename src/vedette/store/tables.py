@@ -124,5 +124,24 @@ CREATE TABLE incident_entries (
 CREATE INDEX incident_entries_incident ON incident_entries (incident);
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH = """
+-- Each action, planned before it is applied. `plan` holds what undoing needs; `checks`: what verifying saw last.
+CREATE TABLE actions (
+    id TEXT PRIMARY KEY, action TEXT NOT NULL, target TEXT NOT NULL, plan TEXT NOT NULL, alert TEXT NOT NULL,
+    by TEXT NOT NULL, made INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'planned',
+    applied_by TEXT NOT NULL DEFAULT '', applied INTEGER NOT NULL DEFAULT 0, verified INTEGER NOT NULL DEFAULT 0,
+    checks TEXT NOT NULL DEFAULT '[]', undone_by TEXT NOT NULL DEFAULT '', undone INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX actions_made ON actions (made);
+CREATE INDEX actions_alert ON actions (alert) WHERE alert != '';
+
+-- Each call of applying (turn 0) and of undoing (1 and on), written before it is sent and after it is answered.
+CREATE TABLE action_steps (
+    action TEXT, turn INTEGER, number INTEGER, does TEXT NOT NULL, begun INTEGER NOT NULL,
+    ended INTEGER NOT NULL DEFAULT 0, by TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'begun',
+    said TEXT NOT NULL DEFAULT '', PRIMARY KEY (action, turn, number)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """Step n leads from version n to n + 1; never changed once released, only added to."""

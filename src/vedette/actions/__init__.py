@@ -1,0 +1,28 @@
+"""Actions: single answers to an attack, each planned, applied, verified and taken back; none runs by itself.
+
+In: a client of one system, arguments by name. Out: a Plan, its calls done one by one, Checks, the plan that undoes it.
+Never does: run a shell, keep a secret, act on the system's own identities, keep the record (store/actions.py does).
+Add one by: a `Kind` and its class (`base.Action`), a line in `ACTIONS`; a family: also in `RIGHTS`, `acting.SYSTEMS`.
+Read first: base.py, then kube.py and kube_suspend.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from vedette.actions import kube_cordon, kube_delete, kube_rights, kube_secrets, kube_suspend, kube_token
+from vedette.actions.base import Kind
+
+ACTIONS: Mapping[str, Kind] = {
+    "kube.suspend-actor": kube_suspend.KIND,
+    "kube.rotate-token": kube_token.KIND,
+    "kube.delete-clusterrole": kube_delete.ROLE,
+    "kube.delete-binding": kube_delete.BINDING,
+    "kube.cordon-all": kube_cordon.ALL,
+    "kube.uncordon": kube_cordon.UNCORDON,
+    "kube.secrets-read": kube_secrets.KIND,
+}
+"""By name, as a person would try them."""
+
+RIGHTS: Mapping[str, Callable[[Sequence[str]], str]] = {"kube": kube_rights.manifest}
+"""Family -> the least rights of some of its actions, as its system reads them."""
