@@ -1,0 +1,266 @@
+"""`vedette incident`: alerts that are one story, with what people note and do, on one timeline; exported at the end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from vedette.escape import terminal
+
+if TYPE_CHECKING:
+    from vedette.cli.alert_desk import Desk
+    from vedette.store.incidents import Incident
+
+EXAMPLES = """\
+examples:
+  vedette incident open "ci's token is used from outside" 7d1b 03ec    begin one, with its alerts
+  vedette incident add 1 c22d                     one more alert
+  vedette incident note 1 "the pod was drained"
+  vedette incident note 1 "how did the token get out?" --question
+  vedette incident step 1 cordon done             how far the escalation has come
+  vedette incident step 1 vault skip --reason "nothing of Vault's was touched"
+  vedette incident show 1                         all of it, on one timeline
+  vedette incident close 1 --reason "contained"
+  vedette incident export 1                       the post-mortem as Markdown, the evidence as a tar
+"""
+_STATES = {"done": "done", "skip": "skipped", "todo": "todo"}
+_LONGEST = 10_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verbs."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    opened = _verb(verbs, "open", "begin an incident; without --severity it gets the one that its alerts suggest")
+    opened.add_argument("title", metavar="TITLE", help="what it is about, in a sentence")
+    opened.add_argument("alerts", nargs="*", metavar="ALERT", help="alerts, each by the beginning of its id")
+    opened.add_argument("--severity", type=str.upper, choices=("SEV1", "SEV2", "SEV3"), help="SEV1 is the worst")
+    _by(opened)
+    add = _verb(verbs, "add", "add alerts to an incident")
+    _number(add)
+    add.add_argument("alerts", nargs="+", metavar="ALERT", help="the beginning of its id")
+    _by(add)
+    note = _verb(verbs, "note", "note something, or a question that nobody can answer yet")
+    _number(note)
+    note.add_argument("text", metavar="TEXT")
+    note.add_argument("--question", action="store_true", help="it is one of the post-mortem's open questions")
+    _by(note)
+    step = _verb(verbs, "step", "say that a step of the escalation was done, is skipped, or is to do after all")
+    _number(step)
+    step.add_argument("step", metavar="NAME", help="cordon, sessions, vault, restore or post-mortem")
+    step.add_argument("becomes", choices=tuple(_STATES), help="what became of it")
+    step.add_argument("--reason", default="", metavar="TEXT", help="why; a step is not skipped without")
+    _by(step)
+    severity = _verb(verbs, "severity", "give an incident another severity")
+    _number(severity)
+    severity.add_argument("severity", type=str.upper, choices=("SEV1", "SEV2", "SEV3"), help="SEV1 is the worst")
+    severity.add_argument("--reason", default="", metavar="TEXT", help="why")
+    _by(severity)
+    close = _verb(verbs, "close", "close an incident; nothing can be added to it any more, but it can be exported")
+    _number(close)
+    close.add_argument("--reason", required=True, metavar="TEXT", help="why it is over")
+    _by(close)
+    listed = _verb(verbs, "list", "the open incidents, the latest first")
+    listed.add_argument("--all", action="store_true", help="those that are closed as well")
+    listed.add_argument("-o", "--output", choices=("table", "json"), default="table", help="how to print")
+    show = _verb(verbs, "show", "all of one incident: steps, alerts, timeline")
+    _number(show)
+    show.add_argument("-o", "--output", choices=("table", "json"), default="table", help="how to print")
+    export = _verb(verbs, "export", "write incident-N.md, the post-mortem, and incident-N.tar, its evidence")
+    _number(export)
+    export.add_argument("--into", default=".", metavar="DIR", help="where to; default: here")
+    export.add_argument("--force", action="store_true", help="over what is there")
+    export.add_argument("--segments", action="store_true", help="with the whole segments that the lines stand in")
+
+
+def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("--state", metavar="DIR", default="", help="the folder of the store, as with `vedette watch`")
+    return parser
+
+
+def _number(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="its number")
+
+
+def _by(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", default="", metavar="NAME", help="who says so; default: you")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when done, 2 for a wrong call, an unknown incident or alert, no store, or what cannot be written."""
+    from vedette import app
+    from vedette.cli import incident_show
+    from vedette.cli.alert_desk import Desk
+    from vedette.store.database import StoreError
+
+    verbs = {
+        "open": _open,
+        "add": _add,
+        "note": _note,
+        "step": _step,
+        "severity": _severity,
+        "close": _close,
+        "list": incident_show.list_incidents,
+        "show": incident_show.show,
+        "export": incident_show.export,
+    }
+    try:
+        desk = Desk.opened(args)
+        try:
+            return verbs[args.verb](desk, args)
+        finally:
+            desk.close()
+    except (app.Wrong, StoreError) as error:
+        print(error if isinstance(error, app.Wrong) else f"vedette: {terminal(str(error))}", file=sys.stderr)
+        return 2
+
+
+def _open(desk: Desk, args: argparse.Namespace) -> int:
+    from vedette.cli.alert_desk import who
+    from vedette.response.grounds import suggested
+    from vedette.store.incidents import Incidents
+
+    title, by = said(args.title, "TITLE: say what it is about"), who(args)
+    found = {kept.alert.id: kept.alert for kept in map(desk.named, args.alerts)}
+    alerts = list(found.values())
+    severity = int(args.severity[-1]) if args.severity else suggested(alerts)
+    incidents, now = Incidents(desk.visit.database), desk.now()
+    with desk.visit.database.transaction():
+        number = incidents.open(title, severity, now, by)
+        for alert in alerts:
+            incidents.add(number, alert, now, by)
+    print(f"incident {number} opened as SEV{severity} by {terminal(by)}, with {_alerts(len(alerts))}")
+    return _suggest(desk, number)
+
+
+def _add(desk: Desk, args: argparse.Namespace) -> int:
+    from vedette.cli.alert_desk import who
+    from vedette.store.incidents import ALERT, Incidents
+
+    by = who(args)
+    found = {kept.alert.id: kept.alert for kept in map(desk.named, args.alerts)}
+    incidents = Incidents(desk.visit.database)
+    with desk.visit.database.transaction():
+        incident = still_open(desk, args.id)
+        there = {one.name for one in incidents.entries(incident.id) if one.kind == ALERT}
+        new = [alert for id_, alert in found.items() if id_ not in there]
+        for alert in new:
+            incidents.add(incident.id, alert, desk.now(), by)
+    old = len(found) - len(new)
+    print(f"incident {incident.id}: {_alerts(len(new))} added{f', {_alerts(old)} had been there' if old else ''}")
+    return _suggest(desk, incident.id)
+
+
+def _alerts(number: int) -> str:
+    return "1 alert" if number == 1 else f"{number} alerts"
+
+
+def _suggest(desk: Desk, number: int) -> int:
+    """Say why it is a SEV1, where it is."""
+    from vedette.response.story import story
+
+    told = story(desk.visit, named(desk, str(number)))
+    for ground in told.grounds:
+        print(f"  SEV1 is suggested: {terminal(ground)}")
+    if told.grounds and told.incident.severity > 1:
+        print(f"  it is a {told.incident.name}: vedette incident severity {number} SEV1")
+    return 0
+
+
+def _note(desk: Desk, args: argparse.Namespace) -> int:
+    from vedette.cli.alert_desk import who
+    from vedette.store.incidents import NOTE, QUESTION, Incidents
+
+    text, by = said(args.text, "TEXT: say what is to be noted"), who(args)
+    with desk.visit.database.transaction():
+        incident = still_open(desk, args.id)
+        kind = QUESTION if args.question else NOTE
+        Incidents(desk.visit.database).note(incident.id, kind, desk.now(), by, said=text)
+    print(f"incident {incident.id}: {kind} by {terminal(by)}")
+    return 0
+
+
+def _step(desk: Desk, args: argparse.Namespace) -> int:
+    from vedette import app
+    from vedette.cli.alert_desk import clean, who
+    from vedette.response.escalation import NAMES
+    from vedette.store.incidents import Incidents
+
+    name, by, state = clean(args.step), who(args), _STATES[args.becomes]
+    if name not in NAMES:
+        raise app.Wrong([f"no step is called {name!r}; there are {', '.join(NAMES)}"])
+    reason = said(args.reason, "--reason: say why it is skipped") if state == "skipped" else clean(args.reason)
+    with desk.visit.database.transaction():
+        incident = still_open(desk, args.id)
+        Incidents(desk.visit.database).note(incident.id, state, desk.now(), by, name=name, said=reason[:_LONGEST])
+    print(f"incident {incident.id}: {name} {state}, says {terminal(by)}")
+    return 0
+
+
+def _severity(desk: Desk, args: argparse.Namespace) -> int:
+    from vedette.cli.alert_desk import clean, who
+    from vedette.store.incidents import SEVERITY, Incidents
+
+    by, incidents = who(args), Incidents(desk.visit.database)
+    with desk.visit.database.transaction():
+        incident = still_open(desk, args.id)
+        incidents.rate(incident.id, int(args.severity[-1]))
+        text = f"was {incident.name}{': ' if args.reason else ''}{clean(args.reason)}"
+        incidents.note(incident.id, SEVERITY, desk.now(), by, name=args.severity, said=text[:_LONGEST])
+    print(f"incident {incident.id} is a {args.severity}, was {incident.name}")
+    return 0
+
+
+def _close(desk: Desk, args: argparse.Namespace) -> int:
+    from vedette.cli.alert_desk import who
+    from vedette.response.story import story
+    from vedette.store.incidents import TODO, Incidents
+
+    reason, by = said(args.reason, "--reason: say why it is over"), who(args)
+    with desk.visit.database.transaction():
+        incident = still_open(desk, args.id)
+        Incidents(desk.visit.database).close(incident.id, desk.now(), by, reason)
+    print(f"incident {incident.id} closed by {terminal(by)}")
+    left = [one.step.name for one in story(desk.visit, incident).steps if one.state == TODO]
+    if left:
+        print(f"  neither done nor skipped: {', '.join(left)}; the post-mortem says so")
+    return 0
+
+
+def said(text: str, otherwise: str) -> str:
+    """A text as it is kept. Raises app.Wrong where there is none, or too much."""
+    from vedette import app
+    from vedette.cli.alert_desk import clean
+
+    found = clean(text).strip()
+    if not found:
+        raise app.Wrong([otherwise])
+    if len(found) > _LONGEST:
+        raise app.Wrong([f"{len(found):,} characters are too many; {_LONGEST:,} are kept at most"])
+    return found
+
+
+def named(desk: Desk, given: str) -> Incident:
+    """The incident with this number. Raises app.Wrong."""
+    from vedette import app
+    from vedette.store.incidents import Incidents
+
+    text = given.removeprefix("#")
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+    found = Incidents(desk.visit.database).get(number) if number else None
+    if found is None:
+        raise app.Wrong([f"no incident has the number {given!r}; vedette incident list --all shows what there is"])
+    return found
+
+
+def still_open(desk: Desk, given: str) -> Incident:
+    """As `named`, for one that is to be changed. Raises app.Wrong where it is closed."""
+    from vedette import app
+    from vedette.cli.alert_desk import moment
+
+    found = named(desk, given)
+    if found.closed:
+        by = f"at {moment(found.closed)} by {terminal(found.closed_by)}"
+        raise app.Wrong([f"incident {found.id} was closed {by}; begin another: vedette incident open"])
+    return found

@@ -1,0 +1,152 @@
+"""Story: an incident with its alerts, as one timeline. Texts are raw; each exit escapes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vedette.alert import Alert
+from vedette.response.escalation import Standing, standings
+from vedette.response.grounds import OWN, first_evidence, grounds
+from vedette.rule import Reaction, Severity
+from vedette.store import incidents as kinds
+from vedette.store.alerts import Deed, Kept
+from vedette.store.incidents import Entry, Incident, Incidents
+from vedette.store.outbox import Entry as Told
+from vedette.store.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An alert of an incident, and what became of it."""
+
+    alert: Alert
+    """As it is, or as it was when it was added where the store has let go of it."""
+    kept: Kept | None
+    deeds: tuple[Deed, ...]
+    told: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the timeline."""
+
+    time: int
+    """Nanoseconds since 1970 UTC; for an alert's acts event time, else by the clock."""
+    what: str
+    """A word or two of our own: alert, told, acked, note, done."""
+    about: str
+    """An alert's short id, a step, an action; nothing where it is the incident itself."""
+    by: str
+    """Who did it; nothing: nobody, or vedette."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All there is to tell of an incident."""
+
+    incident: Incident
+    entries: tuple[Entry, ...]
+    members: tuple[Member, ...]
+    """By their first act."""
+    steps: tuple[Standing, ...]
+    moments: tuple[Moment, ...]
+    """In the order of time."""
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Of the members."""
+        return [one.alert for one in self.members]
+
+    @property
+    def grounds(self) -> list[str]:
+        """Why it is a SEV1."""
+        return grounds(self.alerts)
+
+    @property
+    def first(self) -> Alert | None:
+        """The alert with the first evidence."""
+        return first_evidence(self.alerts)
+
+    @property
+    def first_time(self) -> int:
+        """When the first evidence was made; 0 where there is none."""
+        return self.first.first_seen if self.first else 0
+
+
+def story(visit: Visit, incident: Incident) -> Story:
+    """Put an incident together. Raises StoreError."""
+    entries = tuple(Incidents(visit.database).entries(incident.id))
+    members = tuple(
+        sorted(
+            (_member(visit, one) for one in entries if one.alert), key=lambda one: (one.alert.first_seen, one.alert.id)
+        )
+    )
+    moments = [*_of_incident(incident, entries)]
+    for member in members:
+        moments += _of_member(member)
+    moments.sort(key=lambda one: one.time)
+    return Story(incident, entries, members, tuple(standings(incident.severity, entries)), tuple(moments))
+
+
+def short(alert: Alert) -> str:
+    """An alert's id as people say it."""
+    return alert.id[:8]
+
+
+def sentence(alert: Alert) -> str:
+    """What an alert says, on one line; raw."""
+    kind = {Reaction.ATTEMPT.value: "attempt: ", Reaction.CANNOT_TELL.value: "cannot tell: "}.get(alert.reaction, "")
+    head = f"{Severity(alert.severity)} {alert.rule} {'' if alert.source == OWN else kind}{alert.title}"
+    if alert.source == OWN:
+        return f"{head}: {alert.object}"
+    times = "" if alert.count == 1 else f", {alert.count} acts"
+    return f"{head}{times}: {alert.actor or '(nobody named)'} from {alert.address or '(no address)'} -> {alert.object}"
+
+
+def _member(visit: Visit, entry: Entry) -> Member:
+    kept = visit.alerts.get(entry.name)
+    assert entry.alert is not None
+    return Member(
+        kept.alert if kept else entry.alert,
+        kept,
+        tuple(visit.alerts.deeds(entry.name)),
+        tuple(visit.outbox.of_alert(entry.name)),
+    )
+
+
+def _of_member(member: Member) -> Iterator[Moment]:
+    alert, name = member.alert, short(member.alert)
+    yield Moment(alert.first_seen, "alert", name, "", sentence(alert))
+    if alert.last_seen != alert.first_seen:
+        yield Moment(alert.last_seen, "last act", name, "", f"{alert.rule} {alert.title}")
+    for deed in member.deeds:
+        yield Moment(deed.time, deed.did, name, deed.by, deed.said)
+    for row in member.told:
+        if row.told:
+            yield Moment(row.told, "told", name, "", f"{row.sink}, {row.occasion}")
+    kept = member.kept
+    if kept and kept.closed and not kept.closed_by:
+        yield Moment(kept.closed, "fell quiet", name, "", "")
+
+
+_WORDS = {
+    kinds.ALERT: "added",
+    kinds.NOTE: "note",
+    kinds.QUESTION: "question",
+    kinds.ACTION: "action",
+    kinds.SEVERITY: "severity",
+    kinds.TODO: "step to do",
+    kinds.DONE: "step done",
+    kinds.SKIPPED: "step skipped",
+}
+
+
+def _of_incident(incident: Incident, entries: Sequence[Entry]) -> Iterator[Moment]:
+    yield Moment(incident.opened, "opened", "", incident.opened_by, incident.title)
+    for one in entries:
+        about = one.name[:8] if one.kind == kinds.ALERT else one.name
+        yield Moment(one.time, _WORDS.get(one.kind, one.kind), about, one.by, one.said)
+    if incident.closed:
+        yield Moment(incident.closed, "closed", "", incident.closed_by, incident.reason)
