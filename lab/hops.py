@@ -83,7 +83,7 @@ def opened(lab: Lab, act: Act) -> dict[str, Any] | None:
 
 def reached(act: Act, alerts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     """Seconds after the act at which its alert was in the store, and at Alertmanager. `alerts`: of the store."""
-    alert = next(one for one in alerts if _tells(one, act))
+    alert = min((one for one in alerts if _tells(one, act)), key=lambda one: str(one["opened"]))
     return _since(alert["opened"], act), _since(next(one["told"] for one in alert["deliveries"] if one["told"]), act)
 
 

@@ -140,10 +140,13 @@ def seen_in(visit: Visit, rules: Sequence[Rule]) -> Seen:
                 blocks = list(_kept(visit.folder, name))
                 found.sources[name] = Heard(events, tuple(_about(name, findings)), kept=bool(blocks))
                 events_in = Scanner(Plan(())).events_in(_last(blocks))
-                found.add(islice(events_in, LOOKED_AT * 2), SCHEMAS, wanted)
+                found.add(islice(events_in, LOOKED_AT * 2), SCHEMAS, wanted, name)
         for kept in visit.alerts.listed(most=_ALERTS):
+            unended = {"K10.lost", "K10.erased"} & set(kept.alert.detections)
+            found.unended += bool(unended) and kept.state == "open"
             if kept.alert.actor and len(kept.alert.actor) <= LONGEST:
                 found.alerts.setdefault(kept.alert.rule, Counter())[kept.alert.actor] += 1
+                found.acts.setdefault(kept.alert.rule, Counter())[kept.alert.actor] += kept.alert.count
     except (StoreError, OSError) as error:
         return Seen(fault=str(error))
     return found

@@ -67,3 +67,32 @@ def test_one_actor_fills_the_list() -> None:
     assert f"actor: {controller}, rule: K5" in found.mend
     seen.alerts["K5"] = Counter({controller: NOISY, "eve": 5})
     assert checked("K5", "owner: me\n", seen).why == ""
+
+
+def test_a_controller_is_noise_from_its_first_alert() -> None:
+    """K5 on the namespace controller: one episode that never ends, with ever more acts."""
+    controller = "system:serviceaccount:kube-system:namespace-controller"
+    seen = came(eve=300)
+    seen.alerts["K5"], seen.acts["K5"] = Counter({controller: 1, "eve": 1}), Counter({controller: NOISY, "eve": 99})
+    found = checked("K5", "owner: me\n", seen)
+    assert (found.state, found.why) == (
+        State.READY,
+        f"it fires on {controller}, which is Kubernetes itself: 10 acts in 1 alerts",
+    )
+    assert f"actor: {controller}, rule: K5" in found.mend
+    seen.acts["K5"][controller] = NOISY - 1
+    assert checked("K5", "owner: me\n", seen).why == ""
+
+
+def test_automation_with_a_slip_excuses_nobody() -> None:
+    """The entry is named with its line, and who was probably meant; one that came, or that has a wildcard, fits."""
+    operator = "system:serviceaccount:velero:velero-server"
+    seen = Seen({"kube_audit": SeenFormat(300, actors=Counter({operator: 20, "eve": 280}))})
+    text = "automation:\n- {actor: %s, rule: K3, reason: backups}\n"
+    found = checked("K3", text % "system:serviceaccount:velero:velero-sever", seen)
+    assert found.state is State.READY
+    assert "vedette.yaml:2: system:serviceaccount:velero:velero-sever never came in 300 events" in found.why
+    assert operator in found.mend
+    for fits in (operator, '"system:serviceaccount:velero:*"', "somebody-else"):
+        assert checked("K3", text % fits, seen).why == ""
+    assert checked("K4", text % "system:serviceaccount:velero:velero-sever", seen).why == ""

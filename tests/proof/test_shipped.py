@@ -12,7 +12,7 @@ from tests.scans import SETTINGS
 from vedette import app
 from vedette.formats import SCHEMAS
 from vedette.proof.links.shipped import Shipped
-from vedette.proof.seen import Heard, Seen
+from vedette.proof.seen import Heard, Seen, SeenFormat
 from vedette.proof.verdict import LinkResult, State
 from vedette.rule import Rule
 from vedette.scan import Plan, Scanner
@@ -85,7 +85,7 @@ def test_a_field_that_no_event_has_was_lost_on_the_way() -> None:
     """A list that the shipper never extracted: K2 asks for addresses and finds none in any event."""
     found = checked("K2", seen([kube(sourceIPs=None)] * 60))
     assert found.state is State.BLIND
-    assert "none of 60 kube_audit events has sourceIPs" in found.why
+    assert "none of the last 60 kube_audit events has sourceIPs" in found.why
     assert "as the server wrote it" in found.mend
 
 
@@ -173,3 +173,42 @@ def test_blindness_that_is_said_already_is_marked() -> None:
     assert checked("V3", seen([kube()] * 60)).told_by == "settings"
     lost = checked("K3", seen([kube(verb=None)] * 60))
     assert (lost.state, lost.told_by) == (State.BLIND, "")
+
+
+def test_a_shipper_that_begins_to_drop_is_seen_before_the_old_records_are_gone() -> None:
+    """The last events of a source count: a field that every server writes, and a stage."""
+    healthy = [kube()] * 300
+    assert checked("K2", seen(healthy)).state is State.READY
+    for changed, said in (
+        (kube(sourceIPs=None), "none of the last 200 kube_audit events has sourceIPs"),
+        (kube(stage="RequestReceived"), "none of the last 200 kube_audit events is at stage ResponseComplete"),
+    ):
+        name = "K2" if "sourceIPs" not in changed else "K7"
+        found = checked(name, seen([*healthy, *[changed] * 200]))
+        assert (found.state, found.why) == (State.BLIND, said)
+        assert found.mend == "let the shipper send every record, as the server wrote it"
+        assert checked(name, seen([*healthy, *[changed] * 100])).state is State.READY
+
+
+def test_a_rule_that_takes_any_stage_does_not_miss_one() -> None:
+    """K2 judges a request at whatever stage it is written."""
+    assert checked("K2", seen([kube(stage="RequestReceived")] * 60)).state is State.READY
+
+
+def test_writes_without_an_end_are_told_of() -> None:
+    """A size limit that leaves large events out; the rules fire on the others."""
+    found = seen([kube()] * 60)
+    found.unended = 1
+    result = checked("K7", found)
+    assert result.state is State.READY
+    assert "a size limit on the way leaves the larger event out" in result.why
+
+
+def test_what_is_looked_for_is_not_asked_for_again() -> None:
+    """`completion: on` and nothing missing: K10.erased has what it reads."""
+    record = {"kind": "Observation", "observation": "counter", "subject": "a", "time": TIME, "value": {}}
+    found = seen([record])
+    found.formats.setdefault("observation", SeenFormat()).kinds.add("counter")
+    off, on = (Shipped(found, NOW, completing=one).check(pack()["K10"]) for one in (False, True))
+    assert "completion: on" in off.mend
+    assert "completion" not in f"{on.why} {on.mend}"

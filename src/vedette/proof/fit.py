@@ -7,6 +7,8 @@ network, a controller that no entry excuses. None of it shows before an alert fa
 from __future__ import annotations
 
 import difflib
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,9 +21,15 @@ FEW = 200
 """Events of which it cannot be said that somebody never comes."""
 _ALIKE = 0.8
 """How alike two names are, by difflib, for one to be a slip of the other."""
+_NEARLY = 0.93
+"""The same for names that programs have, of which many are alike."""
 NOISY = 10
 """Alerts of one rule about one actor from which on they are its work, or nobody reads them."""
 _SHARE = 0.8
+_CONTROLLER = re.compile(
+    r"system:(?:serviceaccount:kube-system:[a-z0-9-]*(?:controller|collector|cleaner)|kube-[a-z-]+|apiserver|node:.+)"
+)
+"""Who acts for Kubernetes itself, all day."""
 _OWNED = {"K9": "kube_audit", "K3": "kube_audit", "K4": "kube_audit"}
 """Rule -> the log that names the owner. K9 guards the name, the others excuse it."""
 
@@ -43,6 +51,7 @@ def misfits(rule: Rule, settings: Settings, seen: Seen) -> Iterator[Misfit]:
         yield from _owner(rule, settings.owner.name, seen.formats.get(form, SeenFormat()))
     if rule.name == "K2":
         yield from _nodes(settings, seen)
+    yield from _excused(rule, settings, seen.formats.get("kube_audit", SeenFormat()))
     yield from _noise(rule, seen)
 
 
@@ -69,9 +78,32 @@ def _nodes(settings: Settings, seen: Seen) -> Iterator[Misfit]:
         yield Misfit(State.READY, f"{why}: the rule fires on the cluster itself", "name the nodes' whole network")
 
 
+def _excused(rule: Rule, settings: Settings, found: SeenFormat) -> Iterator[Misfit]:
+    """Automation that is written with a slip excuses nobody."""
+    if found.events < FEW:
+        return
+    named = {actor for one in settings.automation for actor in one.actor}
+    for index, one in enumerate(settings.automation):
+        origin = settings.origin(("automation", index))
+        if rule.name not in one.rule or one.off or not origin.file:
+            continue
+        for actor in one.actor:
+            if actor in found.actors or "*" in actor:
+                continue
+            near = difflib.get_close_matches(actor, found.actors.keys() - named, n=1, cutoff=_NEARLY)
+            if near:
+                why = f"{origin}: {actor} never came in {found.events:,} events, {near[0]} did: this excuses nobody"
+                yield Misfit(State.READY, why, f"actor: {near[0]}, if that is who it is")
+
+
 def _noise(rule: Rule, seen: Seen) -> Iterator[Misfit]:
     alerts = seen.alerts.get(rule.name)
     if not alerts:
+        return
+    acts = seen.acts.get(rule.name, Counter[str]())
+    for actor in sorted(name for name in acts if _CONTROLLER.fullmatch(name) and acts[name] >= NOISY):
+        why = f"it fires on {actor}, which is Kubernetes itself: {acts[actor]:,} acts in {alerts[actor]} alerts"
+        yield Misfit(State.READY, why, f"automation: - {{actor: {actor}, rule: {rule.name}, reason: …}}, without off")
         return
     actor, count = alerts.most_common(1)[0]
     if count >= NOISY and count >= _SHARE * alerts.total():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,8 +13,22 @@ from vedette.schema import Schema
 MOST = 5_000
 """Names that are told apart in a format: who is in a log is for anybody to write."""
 _NODE = "system:node:"
+RECENT = 200
+"""Events of a source that show what the way here does now."""
 LONGEST = 256
 """Characters of a name that is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The last RECENT events of one format from one source: what the way here does to them now."""
+
+    source: str
+    events: int
+    fields: frozenset[str] = frozenset()
+    """Of the fields that were asked for those that some event has."""
+    stages: frozenset[str] = frozenset()
+    """Of audit events of Kubernetes."""
 
 
 @dataclass(slots=True)
@@ -28,6 +42,8 @@ class SeenFormat:
     """Of the fields that were asked for those that some event has."""
     actors: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
+    tails: list[Tail] = field(default_factory=list)
+    """One for each source."""
     kinds: set[str] = field(default_factory=set)
     """Of observations: what was observed."""
 
@@ -67,19 +83,32 @@ class Seen:
     """Addresses that nodes came from."""
     alerts: dict[str, Counter[str]] = field(default_factory=dict)
     """Rule -> actor -> alerts of late."""
+    acts: dict[str, Counter[str]] = field(default_factory=dict)
+    """Rule -> actor -> acts of these alerts."""
+    unended: int = 0
+    """Open alerts of writes whose end never came (K10)."""
     where: str = ""
     """What was looked at, in a few words: `the last 20,000 records of evidence`."""
     fault: str = ""
     """Why nothing could be looked at, or nothing."""
 
-    def add(self, events: Iterable[Event], schemas: Mapping[str, Schema], wanted: Mapping[str, Iterable[str]]) -> None:
-        """Count events in. `wanted`: format -> the fields that rules need of it."""
+    def add(
+        self,
+        events: Iterable[Event],
+        schemas: Mapping[str, Schema],
+        wanted: Mapping[str, Iterable[str]],
+        source: str = "",
+    ) -> None:
+        """Count events in, in the order in which `source` gave them. `wanted`: format -> the fields that rules need
+        of it."""
         asked = {
             name: {text: tuple(schemas[name].aliases.get(text, text).split(".")) for text in texts}
             for name, texts in wanted.items()
             if name in schemas
         }
+        last: dict[str, deque[Event]] = {}
         for event in events:
+            last.setdefault(event.format, deque(maxlen=RECENT)).append(event)
             found = self.formats.setdefault(event.format, SeenFormat())
             found.events += 1
             found.latest = max(found.latest, event.time)
@@ -98,6 +127,15 @@ class Seen:
                     self.traced[event.text("subject")] = Traced(
                         _only(event, "format"), event.time, _only(event, "level")
                     )
+        for name, kept in last.items():
+            self.formats[name].tails.append(_tail(source, kept, asked.get(name, {})))
+
+
+def _tail(source: str, kept: deque[Event], asked: Mapping[str, tuple[str, ...]]) -> Tail:
+    fields = frozenset(text for text, steps in asked.items() if any(one.values(steps).items for one in kept))
+    said = (one.values(("stage",)).items for one in kept if one.format == "kube_audit")
+    stages = frozenset(stage for items in said for stage in items if isinstance(stage, str))
+    return Tail(source, len(kept), fields, stages)
 
 
 def _count(names: Counter[str], name: str) -> None:

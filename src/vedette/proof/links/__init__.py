@@ -66,7 +66,8 @@ def _shipped(given: Given) -> Link | None:
         return None
     from vedette.proof.links.shipped import Shipped
 
-    return Shipped(given.seen, given.now)
+    completing = given.settings is not None and given.settings.watch.completion == "on"
+    return Shipped(given.seen, given.now, completing=completing)
 
 
 def _matched(given: Given) -> Link | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vedette.proof.seen import Heard, Seen, SeenFormat
+from vedette.proof.seen import Heard, Seen, SeenFormat, Tail
 from vedette.proof.verdict import LinkResult, State, Variant, told_by_all, worst
 from vedette.rule import Block, Detection, Node, Not, Op, Rule, Test, Text
 
@@ -30,6 +30,7 @@ _TRACED = 3600
 """Seconds for which a tracer's last word counts; it speaks at least once an hour."""
 BREAKING = frozenset({"source_silent", "source_trouble", "unparsed", "lag", "late", "cannot_look"})
 """Kinds of findings that say that events of a source are lost or late."""
+_AS_WRITTEN = "let the shipper send every record, as the server wrote it"
 _MENDS = {
     "kube_audit": "name the audit log, the webhook or Loki under sources: in vedette.yaml",
     "vault_audit": "name the audit device's file, or Loki, under sources: in vedette.yaml",
@@ -74,10 +75,11 @@ class Shipped:
 
     name = NAME
 
-    def __init__(self, seen: Seen, now: int) -> None:
-        """`now`: nanoseconds since 1970 UTC."""
+    def __init__(self, seen: Seen, now: int, *, completing: bool = False) -> None:
+        """`now`: nanoseconds since 1970 UTC. `completing`: the watcher misses the ends of writes."""
         self._seen = seen
         self._now = now
+        self._completing = completing
 
     def check(self, rule: Rule) -> LinkResult:
         """BLIND where what a document of the rule reads does not come; second sources are only told of."""
@@ -102,12 +104,15 @@ class Shipped:
         # The document that has the rule's name says what the rule reads; a count has that of its detections.
         main = {one.format for one in rule.detections if one.name == rule.name}
         second = bool(main) and (form not in main or (form == OBSERVATION and detection.name != rule.name))
-        found = self._observed(detection) if form == OBSERVATION else self._logged(form, self._needed(rule, form))
+        found = self._observed(detection) if form == OBSERVATION else self._logged(form, rule)
         return _Part(detection.name, second, *found)
 
     def _observed(self, detection: Detection) -> _Judged:
         kinds = sorted(set(_kinds(detection.node)))
         found = self._seen.formats.get(OBSERVATION, SeenFormat()).kinds
+        if self._completing:
+            # None comes while every write ends; that it is looked for is all that can be known.
+            found = found | {"completion_missing"}
         missing = [kind for kind in kinds if kind not in found]
         if not missing:
             return _Judged(State.READY)
@@ -121,7 +126,7 @@ class Shipped:
     def _needed(self, rule: Rule, form: str) -> list[str]:
         return list(dict.fromkeys(name for one in rule.needs if one.format == form for name in one.fields))
 
-    def _logged(self, form: str, fields: list[str]) -> _Judged:
+    def _logged(self, form: str, rule: Rule) -> _Judged:
         sources = {name: one for name, one in self._seen.sources.items() if one.events.get(form)}
         found = self._seen.formats.get(form, SeenFormat())
         if not sources and not found.events:
@@ -142,15 +147,24 @@ class Shipped:
         if subject := self._untraced(form):
             why = f"the tracer's last request to {subject} did not come back through the log"
             return _Judged(State.BLIND, why, "vedette alerts list --rule K6", "K6")
-        absent = [name for name in fields if name not in found.fields]
-        lost = [name for name in absent if name in ALWAYS.get(form, ())]
-        if lost and found.events >= FEW:
-            why = f"none of {found.events:,} {form} events has {', '.join(lost)}"
-            return _Judged(State.BLIND, why, "let the shipper send the record as the server wrote it")
+        fields = self._needed(rule, form)
+        if why := next((why for tail in found.tails if (why := _lost(form, rule, fields, tail))), ""):
+            return _Judged(State.BLIND, why, _AS_WRITTEN)
+        return self._ready(form, fields, found, broken)
+
+    def _ready(
+        self, form: str, fields: list[str], found: SeenFormat, broken: Sequence[tuple[str, str, str]]
+    ) -> _Judged:
+        """The events come; what else a person should know of them."""
         said = [broken[0][1]] if broken else []
+        mend = broken[0][2] if broken else ""
+        if form == "kube_audit" and self._seen.unended:
+            said.append("writes came without their end (K10): a size limit on the way leaves the larger event out")
+            mend = mend or "vedette alerts list --rule K10; raise the shipper's limit, or cut in the API server"
+        absent = [name for name in fields if name not in found.fields]
         if absent:
             said.append(f"not seen in {found.events:,} events: {', '.join(absent)}")
-        return _Judged(State.READY, "; ".join(said), broken[0][2] if broken else "")
+        return _Judged(State.READY, "; ".join(said), mend)
 
     def _untraced(self, form: str) -> str:
         """Where the tracer's last request did not come back from, if it went lately; or nothing."""
@@ -161,6 +175,20 @@ class Shipped:
 
     def _troubles(self, one: Heard) -> Iterator[tuple[str, str, str]]:
         return (trouble for trouble in one.troubles if trouble[0] in BREAKING)
+
+
+def _lost(form: str, rule: Rule, fields: Sequence[str], tail: Tail) -> str:
+    """What the last events of a source do not have and every server writes, or nothing."""
+    if tail.events < FEW:
+        return ""
+    whose = f"the last {tail.events} {form} events" + (f" of {tail.source}" if tail.source else "")
+    lost = [name for name in fields if name in ALWAYS.get(form, ()) and name not in tail.fields]
+    if lost:
+        return f"none of {whose} has {', '.join(lost)}"
+    for one in rule.needs:
+        if one.format == form and one.stages and tail.stages and tail.stages.isdisjoint(one.stages):
+            return f"none of {whose} is at stage {' or '.join(one.stages)}"
+    return ""
 
 
 def _said(told: Sequence[_Part], first: Sequence[_Part]) -> str:
