@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import sys
@@ -15,7 +16,7 @@ from lab.acts import FORGED, outside
 from lab.lab import Lab
 from lab.process import until
 
-from tests.lab.drill_site import RBAC, Site
+from tests.lab.drill_site import Site
 from tests.test_names import THE_PACK
 
 REAL = ("K2", "K3", "K4", "K5", "K7", "K8", "V4", "V5", "V6")
@@ -141,15 +142,18 @@ def owner(lab: Lab) -> str:
     return str(answer["auth"]["client_token"])
 
 
-def test_all_that_loki_carries_goes_through_there(site: Site) -> None:
+def test_all_that_loki_carries_goes_through_there(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """By the ruler, its Alertmanager and its channel of Slack."""
     slack = {**site.settings()["slack"], "channel": files.CHANNELS["loki"]}
     site.settle(slack=slack, timeout="90s")
     # V5's mount is drilled once more: what the ruler told is over by then.
-    for result in site.results(*ON_LOKI, "--on-loki"):
+    results = site.results(*ON_LOKI, "--on-loki")
+    site.settle()
+    with capsys.disabled():
+        sys.stdout.write("\nby Loki\n" + "\n".join(f"{one['rule']:4} {hops(one)}" for one in results) + "\n")
+    for result in results:
         assert (result["outcome"], result["left"]) == ("through", []), result
         assert [*hops(result)] == ["held by the ruler's alert", f"read in Slack {files.CHANNELS['loki']}"]
-    site.settle()
 
 
 def test_a_killed_drill_is_cleaned_by_the_next(site: Site) -> None:
@@ -247,80 +251,7 @@ def test_an_exec_that_is_refused_is_an_attempt(site: Site) -> None:
     assert result["outcome"] == "attempt", result
 
 
-RIGHTS = [
-    ("K5", "Role", "vedette-drill", "configmaps"),
-    ("K8", "Role", "vedette-drill", "rolebindings"),
-    ("K3", "Role", "vedette-drill-decoy", "secrets"),
-    ("K7", "ClusterRole", "vedette-drill-fill", "clusterroles"),
-    ("K2", "Role", "vedette-drill-accounts", "serviceaccounts"),
-    ("K2", "Role", "vedette-drill-accounts", "serviceaccounts/token"),
-]
-
-
-@pytest.mark.parametrize(("rule", "kind", "name", "resource"), RIGHTS, ids=lambda one: one)
-def test_one_right_less_does_not_do(site: Site, rule: str, kind: str, name: str, resource: str) -> None:
-    """Each right of the manifest is needed: without it the drill says which call was refused, or is an attempt."""
-    (one,) = [item for item in site.manifest() if (item["kind"], item["metadata"]["name"]) == (kind, name)]
-    namespace = one["metadata"].get("namespace")
-    path = f"{RBAC}/namespaces/{namespace}/roles/{name}" if namespace else f"{RBAC}/clusterroles/{name}"
-    fewer = {**one, "rules": [rule for rule in one["rules"] if resource not in rule["resources"]]}
-    assert site.lab.kube.call("PUT", path, fewer)[0] == 200
-    time.sleep(1)
-    try:
-        (result,) = site.results(rule)
-    finally:
-        assert site.lab.kube.call("PUT", path, one)[0] == 200
-        time.sleep(1)
-        site.drill("--clean")
-    if rule == "K3":
-        assert result["outcome"] == "attempt", result
-    else:
-        assert result["stuck"] == "act", result
-        assert "HTTP 403" in result["why"]
-        assert "vedette render rights kube-drill" in result["mend"]
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ([], "name the rules to drill"),
-        (["K5", "--all"], "name the rules to drill"),
-        (["--clean", "K5"], "--clean stands alone"),
-        (["K99"], "no rule is called 'K99'"),
-    ],
-)
-def test_a_wrong_call_does_nothing(site: Site, words: list[str], said: str) -> None:
-    """Exit 2, and what to write."""
-    code, out, err = site.drill(*words)
-    assert (code, out) == (2, "")
-    assert said in err
-
-
-def test_for_real_has_to_be_allowed(site: Site) -> None:
-    """A flag alone makes no root token."""
-    site.settle(for_real="off")
-    try:
-        code, _, err = site.drill("V1", "--for-real", "--yes")
-    finally:
-        site.settle()
-    assert code == 2
-    assert "for_real: on" in err
-
-
-def test_two_drills_at_once_are_one_too_many(site: Site) -> None:
-    """The second would take away what the first makes."""
-    first = site.start("S1", "--yes")
-    try:
-        time.sleep(2)
-        code, _, err = site.drill("K5", "--yes")
-        assert code == 2
-        assert "another `vedette drill` runs here" in err
-    finally:
-        first.send_signal(signal.SIGINT)
-        first.communicate(timeout=30)
-
-
-@pytest.mark.parametrize("rule", ["V1", "V3", "K6"])
+@pytest.mark.parametrize("rule", STAND_INS)
 def test_for_real(site: Site, rule: str) -> None:
     """What a stand-in stands for, done: a root token that is revoked, a seal, a comment in the policy's file."""
     (result,) = site.results(rule, "--for-real")
@@ -329,3 +260,15 @@ def test_for_real(site: Site, rule: str) -> None:
     assert site.left() == []
     assert b"vedette-drill" not in site.lab.kube.policy_file.read_bytes()
     assert site.lab.vault.call("GET", "sys/seal-status")[1]["sealed"] is False
+
+
+def test_the_rules_are_proven_by_it(site: Site) -> None:
+    """`vedette prove` has the record as its last link: PROVEN by what was done, READY by a stand-in or an attempt."""
+    words = ("prove", "K4", "K5", "K6", "V2", "V4", "--state", str(site.lab.watch.state), "-o", "json")
+    done = site.lab.watch.command(*words)
+    assert done.returncode in (0, 1), done.stderr
+    found = {one["rule"]: {link["link"]: link for link in one["links"]}["drilled"] for one in json.loads(done.stdout)}
+    states = {rule: link["state"] for rule, link in found.items()}
+    assert states == {"K4": "READY", "K5": "PROVEN", "K6": "PROVEN", "V2": "PROVEN", "V4": "PROVEN"}, found
+    assert "an attempt" in found["K4"]["why"]
+    assert re.search(r"alert \d+\.\d s, told alertmanager \d+\.\d s", found["K5"]["why"])

@@ -2,7 +2,6 @@
 
 In: where servers are and what was made there for drills. Out: a `Drill` a rule; what it made, and whether it is gone.
 Never does: act before it is asked to, know how alerts travel, leave anything behind that it did not name beforehand.
-Add one by: a class in the module of its family that meets `base.Drill`, a line in `REAL`, `OWNED` or `FOR_REAL`
-there, its right in render/rights_drill.py, its test in tests/lab.
+Add one by: a class that meets `base.Drill` in its family's module, its right in render/rights_drill.py, its test.
 Read first: base.py, kube.py.
 """
