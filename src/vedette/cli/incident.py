@@ -36,9 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     opened.add_argument("alerts", nargs="*", metavar="ALERT", help="alerts, each by the beginning of its id")
     opened.add_argument("--severity", type=str.upper, choices=("SEV1", "SEV2", "SEV3"), help="SEV1 is the worst")
     _by(opened)
-    add = _verb(verbs, "add", "add alerts to an incident")
+    add = _verb(verbs, "add", "add alerts to an incident, and with them the actions that answer them")
     _number(add)
-    add.add_argument("alerts", nargs="+", metavar="ALERT", help="the beginning of its id")
+    add.add_argument("alerts", nargs="*", metavar="ALERT", help="the beginning of its id")
+    add.add_argument("--action", action="append", default=[], metavar="ID", help="an action that answers no alert")
     _by(add)
     note = _verb(verbs, "note", "note something, or a question that nobody can answer yet")
     _number(note)
@@ -135,10 +136,14 @@ def _open(desk: Desk, args: argparse.Namespace) -> int:
 
 
 def _add(desk: Desk, args: argparse.Namespace) -> int:
+    from vedette import app
     from vedette.cli.alert_desk import who
-    from vedette.store.incidents import ALERT, Incidents
+    from vedette.store.incidents import ACTION, ALERT, Incidents
 
     by = who(args)
+    if not args.alerts and not args.action:
+        raise app.Wrong(["name an alert by the beginning of its id, or an action: --action ID"])
+    actions = {_action(desk, given) for given in args.action}
     found = {kept.alert.id: kept.alert for kept in map(desk.named, args.alerts)}
     incidents = Incidents(desk.visit.database)
     with desk.visit.database.transaction():
@@ -147,9 +152,27 @@ def _add(desk: Desk, args: argparse.Namespace) -> int:
         new = [alert for id_, alert in found.items() if id_ not in there]
         for alert in new:
             incidents.add(incident.id, alert, desk.now(), by)
+        for name in sorted(actions - {one.name for one in incidents.entries(incident.id) if one.kind == ACTION}):
+            incidents.note(incident.id, ACTION, desk.now(), by, name=name)
     old = len(found) - len(new)
     print(f"incident {incident.id}: {_alerts(len(new))} added{f', {_alerts(old)} had been there' if old else ''}")
+    if actions:
+        print(f"  actions: {terminal(', '.join(sorted(actions)))}")
     return _suggest(desk, incident.id)
+
+
+def _action(desk: Desk, given: str) -> str:
+    """The id of the action that begins so. Raises app.Wrong."""
+    from vedette import app
+    from vedette.cli.alert_desk import LEAST, clean
+
+    text = clean(given).strip()
+    found = desk.visit.actions.find(text) if len(text) >= LEAST else []
+    if len(found) > 1:
+        raise app.Wrong([f"{given!r} is the beginning of several actions' ids; give more of it"])
+    if not found:
+        raise app.Wrong([f"no action has an id that begins with {given!r}; vedette action list shows what there is"])
+    return found[0].id
 
 
 def _alerts(number: int) -> str:

@@ -9,10 +9,11 @@ from vedette.event import Outcome
 from vedette.response.escalation import before
 from vedette.response.exhibits import Exhibits, Line
 from vedette.response.grounds import OWN
-from vedette.response.story import Member, Moment, Story, sentence, short
+from vedette.response.story import Answer, Member, Moment, Story, sentence, short
 from vedette.rule import Reaction
 from vedette.stamp import stamp
 from vedette.store import incidents as kinds
+from vedette.store.actions import APPLIED, APPLYING, HALF_UNDONE, PLANNED, STOPPED, UNDOING
 
 _WIDTH = 400
 """Characters of one text in the page; the whole stands in the manifest and in the lines."""
@@ -122,16 +123,23 @@ def _steps(story: Story) -> Iterator[str]:
 
 
 def _actions(story: Story) -> Iterator[str]:
-    found = [one for one in story.entries if one.kind == kinds.ACTION]
-    done = [(one.time, one.by, f"{one.name} {one.said}") for one in found]
-    for member in story.members:
-        done += [
-            (one.time, one.by, f"{one.did} alert {short(member.alert)}{': ' if one.said else ''}{one.said}")
-            for one in member.deeds
-        ]
+    done = [
+        (one.time, one.by, f"{one.did} alert {short(member.alert)}{': ' if one.said else ''}{one.said}")
+        for member in story.members
+        for one in member.deeds
+    ]
     for time, by, what in sorted(done):
         yield f"- {moment(time)} by {_text(by)}: {_text(what)}"
-    if not done:
+    for answer in story.answers:
+        acted = answer.acted
+        yield f"- {moment(acted.made)} planned by {_text(acted.by)}: {_text(f'{acted.action} {acted.target}')}"
+        yield f"  - {acted.state}{f', verified {moment(acted.verified)}' if acted.verified else ', never verified'}"
+        for call in answer.calls:
+            word = "undo: " if call.turn else ""
+            said = f" {_text(call.said)}" if call.said else ""
+            at = moment(call.ended or call.begun)
+            yield f"  - {at} by {_text(call.by)}: {word}{_text(call.does)}, {call.state}{said}"
+    if not done and not story.answers:
         yield "None are recorded."
 
 
@@ -168,8 +176,21 @@ def questions(story: Story, exhibits: Exhibits) -> list[str]:
     for one in story.steps:
         if one.state == kinds.TODO:
             found.append(f"{one.step.title}: nobody has said that it was done, or why not.")
+    for answer in story.answers:
+        found += _of_answer(answer)
     found += [f"Evidence could not be read: {_text(one)}." for one in exhibits.troubles]
     return found or ["None are known."]
+
+
+def _of_answer(answer: Answer) -> Iterator[str]:
+    acted = answer.acted
+    name = f"Action {_text(acted.id)} ({_text(acted.action)})"
+    if acted.state == PLANNED:
+        yield f"{name} was planned and not applied."
+    elif acted.state in (APPLYING, STOPPED, UNDOING, HALF_UNDONE):
+        yield f"{name} is {acted.state}: how much of it was done?"
+    elif acted.state == APPLIED and not acted.verified:
+        yield f"{name} was applied and never verified."
 
 
 def _of_member(member: Member, exhibits: Exhibits) -> Iterator[str]:

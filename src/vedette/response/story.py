@@ -10,6 +10,8 @@ from vedette.response.escalation import Standing, standings
 from vedette.response.grounds import OWN, first_evidence, grounds
 from vedette.rule import Reaction, Severity
 from vedette.store import incidents as kinds
+from vedette.store.actions import Acted
+from vedette.store.actions import Step as Call
 from vedette.store.alerts import Deed, Kept
 from vedette.store.incidents import Entry, Incident, Incidents
 from vedette.store.outbox import Entry as Told
@@ -25,6 +27,14 @@ class Member:
     kept: Kept | None
     deeds: tuple[Deed, ...]
     told: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An action that answers one of the alerts, or was added, and its calls."""
+
+    acted: Acted
+    calls: tuple[Call, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,8 @@ class Story:
     entries: tuple[Entry, ...]
     members: tuple[Member, ...]
     """By their first act."""
+    answers: tuple[Answer, ...]
+    """In the order in which they were planned."""
     steps: tuple[Standing, ...]
     moments: tuple[Moment, ...]
     """In the order of time."""
@@ -86,8 +98,11 @@ def story(visit: Visit, incident: Incident) -> Story:
     moments = [*_of_incident(incident, entries)]
     for member in members:
         moments += _of_member(member)
+    answers = _answers(visit, entries)
+    for answer in answers:
+        moments += _of_answer(answer)
     moments.sort(key=lambda one: one.time)
-    return Story(incident, entries, members, tuple(standings(incident.severity, entries)), tuple(moments))
+    return Story(incident, entries, members, answers, tuple(standings(incident.severity, entries)), tuple(moments))
 
 
 def short(alert: Alert) -> str:
@@ -131,11 +146,34 @@ def _of_member(member: Member) -> Iterator[Moment]:
         yield Moment(kept.closed, "fell quiet", name, "", "")
 
 
+def _answers(visit: Visit, entries: Sequence[Entry]) -> tuple[Answer, ...]:
+    found: dict[str, Acted] = {}
+    for one in entries:
+        if one.kind == kinds.ALERT:
+            found.update({acted.id: acted for acted in visit.actions.listed(alert=one.name)})
+        elif one.kind == kinds.ACTION and (acted := visit.actions.get(one.name)) is not None:
+            found[acted.id] = acted
+    ordered = sorted(found.values(), key=lambda acted: (acted.made, acted.id))
+    return tuple(Answer(acted, tuple(visit.actions.steps(acted.id))) for acted in ordered)
+
+
+def _of_answer(answer: Answer) -> Iterator[Moment]:
+    acted = answer.acted
+    what = f"{acted.action} {acted.target}"
+    yield Moment(acted.made, "planned", acted.id[:8], acted.by, what)
+    for call in answer.calls:
+        how = f"{call.state}{': ' if call.said else ''}{call.said}"
+        word = "undo" if call.turn else "action"
+        yield Moment(call.ended or call.begun, word, acted.id[:8], call.by, f"{acted.action}: {call.does} ({how})")
+    if acted.verified:
+        yield Moment(acted.verified, "verified", acted.id[:8], "", what)
+
+
 _WORDS = {
     kinds.ALERT: "added",
     kinds.NOTE: "note",
     kinds.QUESTION: "question",
-    kinds.ACTION: "action",
+    kinds.ACTION: "added",
     kinds.SEVERITY: "severity",
     kinds.TODO: "step to do",
     kinds.DONE: "step done",
@@ -146,7 +184,7 @@ _WORDS = {
 def _of_incident(incident: Incident, entries: Sequence[Entry]) -> Iterator[Moment]:
     yield Moment(incident.opened, "opened", "", incident.opened_by, incident.title)
     for one in entries:
-        about = one.name[:8] if one.kind == kinds.ALERT else one.name
+        about = one.name[:8] if one.kind in (kinds.ALERT, kinds.ACTION) else one.name
         yield Moment(one.time, _WORDS.get(one.kind, one.kind), about, one.by, one.said)
     if incident.closed:
         yield Moment(incident.closed, "closed", "", incident.closed_by, incident.reason)
