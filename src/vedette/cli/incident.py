@@ -10,7 +10,6 @@ from vedette.escape import terminal
 
 if TYPE_CHECKING:
     from vedette.cli.alert_desk import Desk
-    from vedette.store.incidents import Incident
 
 EXAMPLES = """\
 examples:
@@ -25,7 +24,6 @@ examples:
   vedette incident export 1                       the post-mortem as Markdown, the evidence as a tar
 """
 _STATES = {"done": "done", "skip": "skipped", "todo": "todo"}
-_LONGEST = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _open(desk: Desk, args: argparse.Namespace) -> int:
     from vedette.cli.alert_desk import who
+    from vedette.cli.incident_desk import said
     from vedette.response.grounds import suggested
     from vedette.store.incidents import Incidents
 
@@ -138,6 +137,7 @@ def _open(desk: Desk, args: argparse.Namespace) -> int:
 def _add(desk: Desk, args: argparse.Namespace) -> int:
     from vedette import app
     from vedette.cli.alert_desk import who
+    from vedette.cli.incident_desk import still_open
     from vedette.store.incidents import ACTION, ALERT, Incidents
 
     by = who(args)
@@ -181,6 +181,7 @@ def _alerts(number: int) -> str:
 
 def _suggest(desk: Desk, number: int) -> int:
     """Say why it is a SEV1, where it is."""
+    from vedette.cli.incident_desk import named
     from vedette.response.story import story
 
     told = story(desk.visit, named(desk, str(number)))
@@ -193,6 +194,7 @@ def _suggest(desk: Desk, number: int) -> int:
 
 def _note(desk: Desk, args: argparse.Namespace) -> int:
     from vedette.cli.alert_desk import who
+    from vedette.cli.incident_desk import said, still_open
     from vedette.store.incidents import NOTE, QUESTION, Incidents
 
     text, by = said(args.text, "TEXT: say what is to be noted"), who(args)
@@ -207,6 +209,7 @@ def _note(desk: Desk, args: argparse.Namespace) -> int:
 def _step(desk: Desk, args: argparse.Namespace) -> int:
     from vedette import app
     from vedette.cli.alert_desk import clean, who
+    from vedette.cli.incident_desk import LONGEST, said, still_open
     from vedette.response.escalation import NAMES
     from vedette.store.incidents import Incidents
 
@@ -216,13 +219,14 @@ def _step(desk: Desk, args: argparse.Namespace) -> int:
     reason = said(args.reason, "--reason: say why it is skipped") if state == "skipped" else clean(args.reason)
     with desk.visit.database.transaction():
         incident = still_open(desk, args.id)
-        Incidents(desk.visit.database).note(incident.id, state, desk.now(), by, name=name, said=reason[:_LONGEST])
+        Incidents(desk.visit.database).note(incident.id, state, desk.now(), by, name=name, said=reason[:LONGEST])
     print(f"incident {incident.id}: {name} {state}, says {terminal(by)}")
     return 0
 
 
 def _severity(desk: Desk, args: argparse.Namespace) -> int:
     from vedette.cli.alert_desk import clean, who
+    from vedette.cli.incident_desk import LONGEST, still_open
     from vedette.store.incidents import SEVERITY, Incidents
 
     by, incidents = who(args), Incidents(desk.visit.database)
@@ -230,13 +234,14 @@ def _severity(desk: Desk, args: argparse.Namespace) -> int:
         incident = still_open(desk, args.id)
         incidents.rate(incident.id, int(args.severity[-1]))
         text = f"was {incident.name}{': ' if args.reason else ''}{clean(args.reason)}"
-        incidents.note(incident.id, SEVERITY, desk.now(), by, name=args.severity, said=text[:_LONGEST])
+        incidents.note(incident.id, SEVERITY, desk.now(), by, name=args.severity, said=text[:LONGEST])
     print(f"incident {incident.id} is a {args.severity}, was {incident.name}")
     return 0
 
 
 def _close(desk: Desk, args: argparse.Namespace) -> int:
     from vedette.cli.alert_desk import who
+    from vedette.cli.incident_desk import said, still_open
     from vedette.response.story import story
     from vedette.store.incidents import TODO, Incidents
 
@@ -249,41 +254,3 @@ def _close(desk: Desk, args: argparse.Namespace) -> int:
     if left:
         print(f"  neither done nor skipped: {', '.join(left)}; the post-mortem says so")
     return 0
-
-
-def said(text: str, otherwise: str) -> str:
-    """A text as it is kept. Raises app.Wrong where there is none, or too much."""
-    from vedette import app
-    from vedette.cli.alert_desk import clean
-
-    found = clean(text).strip()
-    if not found:
-        raise app.Wrong([otherwise])
-    if len(found) > _LONGEST:
-        raise app.Wrong([f"{len(found):,} characters are too many; {_LONGEST:,} are kept at most"])
-    return found
-
-
-def named(desk: Desk, given: str) -> Incident:
-    """The incident with this number. Raises app.Wrong."""
-    from vedette import app
-    from vedette.store.incidents import Incidents
-
-    text = given.removeprefix("#")
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-    found = Incidents(desk.visit.database).get(number) if number else None
-    if found is None:
-        raise app.Wrong([f"no incident has the number {given!r}; vedette incident list --all shows what there is"])
-    return found
-
-
-def still_open(desk: Desk, given: str) -> Incident:
-    """As `named`, for one that is to be changed. Raises app.Wrong where it is closed."""
-    from vedette import app
-    from vedette.cli.alert_desk import moment
-
-    found = named(desk, given)
-    if found.closed:
-        by = f"at {moment(found.closed)} by {terminal(found.closed_by)}"
-        raise app.Wrong([f"incident {found.id} was closed {by}; begin another: vedette incident open"])
-    return found

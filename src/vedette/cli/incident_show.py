@@ -11,7 +11,7 @@ from typing import Any
 from vedette import app
 from vedette.cli import records
 from vedette.cli.alert_desk import Desk, clean, moment, when
-from vedette.cli.incident import named
+from vedette.cli.incident_desk import named
 from vedette.cli.screen import terminal_width
 from vedette.escape import terminal
 from vedette.response.bundle import SCHEMA

@@ -19,6 +19,9 @@ from vedette.store.segments import frames, names
 
 _QUIET = frozenset({"no", Reaction.IGNORE.value})
 _READ = 1 << 20
+_LEEWAY = 3600
+"""Seconds that the clock of who wrote a record may be ahead of the one that stamps the segment. Even on one machine a
+file's time is that of the last tick, some milliseconds behind the record's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def gather(folder: Path, alerts: Sequence[Alert], rules: Sequence[Rule], proxies
     for source, place in kept.sources():
         for file in names(place):
             path = place / file
-            if path.stat().st_mtime * 1_000_000_000 >= kept.since:
+            if path.stat().st_mtime + _LEEWAY >= kept.since / 1_000_000_000:
                 _look(found, scanner, alerts, path, f"{place.parent.name}/{source}/{file}")
     for one in found.lines.values():
         one.sort(key=lambda line: (line.time, line.segment, line.number))
