@@ -17,6 +17,7 @@ from tests.store.disks import small_disk
 from vedette.cli import main
 from vedette.response import bundle
 from vedette.stamp import stamp
+from vedette.store.segments import SUFFIX
 from vedette.store.visit import Visit
 
 Capture = pytest.CaptureFixture[str]
@@ -319,3 +320,16 @@ def test_names_in_the_tar_are_safe(name: str) -> None:
     assert made.isascii()
     assert made.isprintable()
     assert "/" not in made
+
+
+def test_a_segment_that_is_damaged_is_told(site: Site, capsys: Capture) -> None:
+    """Where a finished segment cannot be read to its end, the export says where, and asks what stood behind it."""
+    assert incident(site, "open", "x", *ids(site, "K7")) == 0
+    (segment,) = sorted((site.state / "evidence" / "given").iterdir())
+    segment.write_bytes(segment.read_bytes() + b"no frame")
+    (segment.parent / f"00000002-20991231T000000Z{SUFFIX}").touch()
+    capsys.readouterr()
+    assert incident(site, "export", "1", "--into", str(site.folder)) == 0
+    err = capsys.readouterr().err
+    assert "cannot be read behind byte" in err
+    assert "Evidence could not be read" in (site.folder / "incident-1.md").read_text("utf-8")

@@ -124,7 +124,7 @@ def _look(found: Exhibits, scanner: Scanner, alerts: Sequence[Alert], path: Path
                     mine.setdefault(alert.id, {})[line.number, line.sha256] = line
 
     scanner.heard = heard
-    digest = _Digest()
+    digest, node = _Digest(), path.stat().st_ino
     for word in scanner.read_chunks(digest.through(frames(path, 0)), Range(0, 0)):
         trouble = getattr(word, "trouble", "")
         if trouble:
@@ -137,6 +137,11 @@ def _look(found: Exhibits, scanner: Scanner, alerts: Sequence[Alert], path: Path
         found.lines[alert_id].extend(lines.values())
     if mine:
         found.segments.append(Segment(name, path, digest.end, file_sha256(path, digest.end), digest.plain.hexdigest()))
+    if path.stat().st_ino != node:
+        # Retention puts the rewritten one in its place; the hash above would be of neither.
+        found.troubles.append(
+            f"{name}: it was rewritten while it was read, so its hash is not to be relied on; export again"
+        )
 
 
 class _Digest:
