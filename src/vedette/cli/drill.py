@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import uuid
 from collections.abc import Sequence
@@ -44,11 +45,15 @@ def run(args: argparse.Namespace) -> int:
     from vedette import app
     from vedette.store.database import StoreError
 
+    # A timer that is stopped leaves no more behind than Ctrl-C does.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(args)
     except (app.Wrong, StoreError) as error:
         print(error if isinstance(error, app.Wrong) else f"vedette: {error}", file=sys.stderr)
         return 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -76,6 +81,8 @@ def _run(args: argparse.Namespace) -> int:
         raise app.Wrong([f"{name}: {why}{_mend(why)}" for name, why in unready.items()])
     if not _agreed(args):
         return 2
+    if args.yes:
+        _print_plan({}, unready, marks, sys.stderr)
     with session(settings, folder, grounds, on_loki=args.on_loki) as opened:
         results = _done(opened, ready, marks, args.output)
     return _told(results, {} if args.all else unready, args.output)
