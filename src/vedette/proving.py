@@ -12,11 +12,12 @@ from pathlib import Path
 from vedette.formats import SCHEMAS
 from vedette.offline import Said, offline, policy_from
 from vedette.proof.apiserver import ApiServer
-from vedette.proof.deliveries import ByAlertmanager, ByRecord, BySlackApp, BySlackWebhook, Delivery, Told, recorded
+from vedette.proof.deliveries import ByAlertmanager, ByRecord, recorded
 from vedette.proof.links.base import Delivering, Given, Way
 from vedette.proof.links.drilled import Drills, LastDrill
 from vedette.proof.links.emitted_sshd import SshdGiven
 from vedette.proof.seen import LONGEST, Heard, Seen
+from vedette.proof.slack_ends import BySlackApp, BySlackWebhook, Delivery, Reader, Told
 from vedette.proof.sshd_config import read_sshd_config
 from vedette.proof.vault_node import VaultNode, asked
 from vedette.proof.verdict import State
@@ -208,7 +209,7 @@ def deliveries(settings: Settings, visit: Visit | None) -> dict[str, Delivery]:
             )
             for url in one.urls
         }
-        found[one.name] = ByAlertmanager(one.name, members)
+        found[one.name] = ByAlertmanager(one.name, members, _reader(settings))
     for slack in settings.sinks.slack:
         if slack.token_file:
             client = Slack(slack.token_file, api_url=slack.api_url, ca_file=slack.ca_file)
@@ -219,6 +220,16 @@ def deliveries(settings: Settings, visit: Visit | None) -> dict[str, Delivery]:
     for name in (*(one.name for one in settings.sinks.webhook), *(one.name for one in settings.sinks.file)):
         found[name] = ByRecord(name, _record(visit, name))
     return found
+
+
+def _reader(settings: Settings) -> Reader | None:
+    """The app whose channel Alertmanager posts in, where the settings say how to ask as it."""
+    from vedette.clients.slack import Slack
+
+    said = settings.drill.slack
+    if not said.token_file or not said.channel:
+        return None
+    return Reader(said.token_file, said.channel, Slack(said.token_file, api_url=said.api_url, ca_file=said.ca_file))
 
 
 def _record(visit: Visit | None, name: str) -> Told:

@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 from lab.alertmanager import AlertmanagerServer
 from lab.loopback import Reply
+from lab.process import until
 from lab.slack import CHANNEL, TOKEN, SlackServer, slack_server
 
 from tests.scans import SETTINGS
 from vedette import app
-from vedette.clients.alertmanager import Alertmanager, Matcher
+from vedette.clients.alertmanager import Alertmanager, Matcher, rfc3339
 from vedette.clients.slack import IncomingWebhook, Slack
-from vedette.proof.deliveries import ByAlertmanager, ByRecord, BySlackApp, BySlackWebhook, Delivery, Told, recorded
+from vedette.proof.deliveries import ByAlertmanager, ByRecord, recorded
 from vedette.proof.links.base import Delivering, Way
 from vedette.proof.links.delivered import Delivered
+from vedette.proof.slack_ends import BySlackApp, BySlackWebhook, Delivery, Reader, Told
 from vedette.proof.verdict import LinkResult, State
 from vedette.rule import Rule
 
@@ -123,6 +125,110 @@ def test_an_inhibition_that_holds_now_is_named(server: AlertmanagerServer) -> No
     found = checked("K8", by_alertmanager(server.url))
     assert found.state is State.BLIND
     assert "held back by an inhibition" in found.why
+
+
+def test_an_inhibition_is_named_before_an_alert_comes(server: AlertmanagerServer) -> None:
+    """While the source fires K8 would be held back, though nothing of K8 is there; else it is only told of."""
+    client = Alertmanager(server.url, timeout=5)
+    over = rfc3339(time.time_ns())
+    held = {"alertname": "VedetteK8", "rule_id": "K8", "severity": "critical"}
+    client.post_alerts([{"labels": one, "endsAt": over} for one in ({"alertname": "Maintenance"}, held)])
+    quiet = checked("K8", by_alertmanager(server.url))
+    assert quiet.state is State.READY
+    assert "alertmanager.yml:" in quiet.why
+    assert "other alerts can hold it back" in quiet.why
+    client.post_alerts([{"labels": {"alertname": "Maintenance"}}])
+    found = checked("K8", by_alertmanager(server.url))
+    assert found.state is State.BLIND
+    assert "held back by an inhibition while Maintenance fires" in found.why
+    assert checked("K3", by_alertmanager(server.url)).state is State.READY
+    client.post_alerts([{"labels": {"alertname": "Maintenance"}, "endsAt": rfc3339(time.time_ns())}])
+    client.close()
+
+
+def slack_config(*lines: str) -> str:
+    """A file whose one receiver posts to Slack."""
+    told = "\n    ".join(lines)
+    return (
+        "route: {receiver: security, group_by: ['...'], group_wait: 10ms}\n"
+        f"receivers:\n- name: security\n  slack_configs:\n  - {told}\n"
+    )
+
+
+def test_a_dead_webhook_behind_alertmanager_is_named(tmp_path: Path, workspace: SlackServer) -> None:
+    """By asking it, where its file can be read here; nobody is told."""
+    (tmp_path / "hook").write_text(workspace.hook_url)
+    server = AlertmanagerServer(tmp_path / "am", config=slack_config(f"api_url_file: {tmp_path / 'hook'}"))
+    try:
+        assert checked("K3", by_alertmanager(server.url)).why == "am: security (slack)"
+        workspace.answer = Reply(404, b"no_service")
+        found = checked("K3", by_alertmanager(server.url))
+    finally:
+        server.process.stop()
+    assert (found.state, found.why) == (State.BLIND, "security: Slack's incoming webhook answers 404 no_service")
+    assert "make a new incoming webhook" in found.mend
+    assert workspace.messages == {}
+
+
+def test_an_app_behind_alertmanager_is_asked_as_itself(tmp_path: Path, workspace: SlackServer, token: str) -> None:
+    """Alertmanager hides where its Slack is; `drill: slack:` says it, and the same token is the same app."""
+    lines = (f"channel: {CHANNEL}", f"api_url: {workspace.api_url}/chat.postMessage",
+             f"http_config: {{authorization: {{credentials_file: {token}}}}}")  # fmt: skip
+    server = AlertmanagerServer(tmp_path / "am", config=slack_config(*lines))
+    client = Alertmanager(server.url, timeout=5)
+
+    def sink(channel: str = CHANNEL, file: str = token) -> Mapping[str, Delivery]:
+        reader = Reader(file, channel, Slack(file, api_url=workspace.api_url, timeout=5))
+        return {"am": ByAlertmanager("am", {server.url: client}, reader)}
+
+    try:
+        assert checked("K3", sink()).why == "am: security (slack)"
+        workspace.member = False
+        found = checked("K3", sink())
+        assert (found.state, found.why) == (State.BLIND, "security: Slack refuses: not_in_channel")
+        assert "/invite" in found.mend
+        for other in (sink(channel="C0000000000"), sink(file=str(tmp_path / "other"))):
+            assert checked("K3", other).state is State.READY
+    finally:
+        client.close()
+        server.process.stop()
+
+
+def test_requests_that_all_failed_blind_and_some_are_told_of(tmp_path: Path, workspace: SlackServer) -> None:
+    """What Alertmanager counts, where nothing else can be asked: the URL is hidden, and no file of it is here."""
+    server = AlertmanagerServer(tmp_path / "am", config=slack_config(f"api_url: {workspace.hook_url}"))
+    client = Alertmanager(server.url, timeout=5)
+
+    def post(name: str, made: int) -> LinkResult:
+        client.post_alerts([{"labels": {"alertname": name}}])
+        until(lambda: client.requests()["slack"] == (made, 1), "Alertmanager has told")
+        return checked("K3", by_alertmanager(server.url))
+
+    try:
+        assert client.requests()["slack"] == (0, 0)
+        workspace.answer = Reply(404, b"no_service")
+        dead = post("one", 1)
+        workspace.answer = Reply(200, b"ok")
+        lame = post("two", 2)
+    finally:
+        client.close()
+        server.process.stop()
+    assert dead.state is State.BLIND
+    assert "not one of Alertmanager's 1 requests to slack since its start went through" in dead.why
+    assert lame.state is State.READY
+    assert "1 of 2 requests to slack failed" in lame.why
+
+
+def test_a_silence_on_what_all_of_the_watcher_s_alerts_have(server: AlertmanagerServer) -> None:
+    """`entity` has a value that each event decides; that there is one is certain."""
+    client = Alertmanager(server.url, timeout=5)
+    now = time.time_ns()
+    silence = client.create_silence([Matcher("entity", ".+", is_regex=True)], now, now + 3600 * 10**9, "all", "ann")
+    try:
+        assert checked("K3", by_alertmanager(server.url)).state is State.BLIND
+    finally:
+        client.delete_silence(silence)
+        client.close()
 
 
 def test_an_alertmanager_that_cannot_be_asked_is_unknown(server: AlertmanagerServer) -> None:

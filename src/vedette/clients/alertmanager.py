@@ -6,6 +6,7 @@ Fields are those of its api/v2/openapi.yaml. Times go in as nanoseconds since 19
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ _T = TypeVar("_T")
 _YEAR_9999 = 253_402_300_799
 _WORDS = 200
 """Characters of Alertmanager's own words that are passed on."""
+_REQUESTS = re.compile(
+    rb"^alertmanager_notification_requests_(failed_)?total\{([^}\n]*)\} ([0-9][0-9.e+]*)$", re.MULTILINE
+)
+_INTEGRATION = re.compile(rb'(?:^|,)integration="([a-z0-9_]+)"')
 _LONGEST_SAID = 1 << 20
 """Bytes of an answer to a post."""
 
@@ -167,6 +172,24 @@ class Alertmanager:
     def configuration(self) -> str:
         """The configuration in force, as YAML; it writes `<secret>` for each secret in it."""
         return self._get("/status", (), _Configured).config.original
+
+    def requests(self) -> Mapping[str, tuple[int, int]]:
+        """Kind of receiver (slack, webhook, …) -> requests that it made since its start, and those that failed.
+
+        By its /metrics; nothing of them where they are another's. Raises NoAnswer, BadSecret.
+        """
+        proof = self._proof()
+        headers = {"User-Agent": "vedette", **({"Authorization": proof} if proof else {})}
+        answer = self._http.request("GET", self._url.removesuffix("/api/v2") + "/metrics", headers=headers)
+        if answer.status != 200:
+            raise _refusal("GET /metrics", answer)
+        made: dict[str, list[int]] = {}
+        # Newer versions tell the reason or the receiver by more labels: such samples are summed.
+        for failed, labels, value in _REQUESTS.findall(answer.body):
+            kind = _INTEGRATION.search(labels)
+            if kind is not None:
+                made.setdefault(kind[1].decode(), [0, 0])[bool(failed)] += int(float(value))
+        return {kind: (sums[0], sums[1]) for kind, sums in made.items()}
 
     def close(self) -> None:
         """Close idle connections."""

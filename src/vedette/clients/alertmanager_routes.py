@@ -126,6 +126,23 @@ class Inhibition:
 
     path: YamlPath
     targets: tuple[Matcher, ...]
+    """Of the alerts that are held back."""
+    sources: tuple[Matcher, ...] = ()
+    """Of those that do it while they fire."""
+    equal: tuple[str, ...] = ()
+    """Labels that both have alike; one that is not there is empty."""
+
+    def holds_back(self, target: Mapping[str, str], firing: Mapping[str, str]) -> bool:
+        """Whether `firing` holds `target` back: inhibit/inhibit.go."""
+        if not self._all(self.targets, target) or not self._all(self.sources, firing):
+            return False
+        # What is of both sides is not held back by what is of both sides too.
+        if self._all(self.sources, target) and self._all(self.targets, firing):
+            return False
+        return all(target.get(name, "") == firing.get(name, "") for name in self.equal)
+
+    def _all(self, matchers: tuple[Matcher, ...], labels: Mapping[str, str]) -> bool:
+        return all(matcher.holds(labels) for matcher in matchers)
 
 
 @dataclass(slots=True)
@@ -250,7 +267,15 @@ class _Reader:
         for index, rule in enumerate(rules if isinstance(rules, list) else []):
             if isinstance(rule, dict):
                 path: YamlPath = ("inhibit_rules", index)
-                self.routing.inhibitions.append(Inhibition(path, self._matchers(rule, path, "target_")))
+                equal = rule.get("equal")
+                self.routing.inhibitions.append(
+                    Inhibition(
+                        path,
+                        self._matchers(rule, path, "target_"),
+                        self._matchers(rule, path, "source_"),
+                        tuple(str(name) for name in equal) if isinstance(equal, list) else (),
+                    )
+                )
 
     def _wrong(self, path: YamlPath, message: str, mend: str = "", *, value: bool = False) -> None:
         self.routing.problems.append(self._document.problem(path, message, mend, value=value))

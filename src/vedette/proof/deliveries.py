@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from vedette.clients.alertmanager import Alertmanager, HeldAlert, Silence
 from vedette.clients.alertmanager_routes import Matcher, Route, Routing, read_routing
 from vedette.clients.base import BadSecret, NoAnswer
-from vedette.clients.slack import IncomingWebhook, Refused, Slack
+from vedette.proof.slack_ends import Behind, Reader, Told
 from vedette.proof.verdict import State
 from vedette.yaml_text import YamlError, read_documents
 
 _FILE = "alertmanager.yml"
 
 
-class Told(NamedTuple):
-    """Whether somebody would be told."""
+class _Member(NamedTuple):
+    """What one Alertmanager said."""
 
-    state: State
-    why: str
-    """Whom, or why not."""
-    mend: str = ""
-
-
-class Delivery(Protocol):
-    """One sink of the settings."""
-
-    name: str
-
-    def told(self, labels: Mapping[str, str]) -> Told:
-        """Of an alert with these labels. Never raises for what the far end does."""
+    url: str
+    routing: Routing
+    silences: tuple[Silence, ...]
+    held: tuple[HeldAlert, ...]
+    requests: Mapping[str, tuple[int, int]] | None
+    """Kind of receiver -> requests, failed ones; None: not to be had."""
 
 
 class ByAlertmanager:
-    """A cluster of Alertmanagers: its routes walked, its silences and inhibitions looked at. Asked once, then kept."""
+    """A cluster of Alertmanagers: its routes walked, its silences and inhibitions looked at, and what is behind its
+    receivers. Asked once, then kept."""
 
-    def __init__(self, name: str, members: Mapping[str, Alertmanager]) -> None:
-        """`members`: by the URL as it may be shown."""
+    def __init__(self, name: str, members: Mapping[str, Alertmanager], reader: Reader | None = None) -> None:
+        """`members`: by the URL as it may be shown. `reader`: the app that is asked about its own channel."""
         self.name = name
         self._members = members
-        self._looked: list[tuple[str, Routing, tuple[Silence, ...], tuple[HeldAlert, ...]]] = []
+        self._behind = Behind(reader)
+        self._looked: list[_Member] = []
         self._silent: dict[str, str] = {}
         self._asked = False
 
@@ -49,15 +44,19 @@ class ByAlertmanager:
         self._ask()
         if not self._looked:
             said = "; ".join(f"{url}: {why}" for url, why in self._silent.items())
-            return Told(
-                State.UNKNOWN, f"no Alertmanager could be asked: {said}", "start it, or mend sinks: alertmanager:"
-            )
-        found = [_by_member(labels, *one) for one in self._looked]
-        worst = next((one for one in found if one.state is not State.READY), found[0])
+            return Told(State.UNKNOWN, f"no Alertmanager could be asked: {said}", self._grant())
+        found = [self._by_member(labels, one) for one in self._looked]
+        worst = next((one for one in found if one.state is State.BLIND), None)
+        worst = worst or next((one for one in found if one.state is not State.READY), found[0])
         if worst.state is State.READY and self._silent:
             said = "; ".join(f"{url}: {why}" for url, why in self._silent.items())
-            return Told(State.READY, f"{worst.why}; not asked: {said}", worst.mend)
+            return Told(State.READY, f"{worst.why}; not asked: {said}", worst.mend or self._grant())
         return worst
+
+    def _grant(self) -> str:
+        if any(word in why for why in self._silent.values() for word in ("401", "403")):
+            return "let the token or user of sinks: alertmanager: read /api/v2/status, /silences and /alerts"
+        return "start it, or mend sinks: alertmanager:"
 
     def _ask(self) -> None:
         if self._asked:
@@ -74,35 +73,66 @@ class ByAlertmanager:
                 self._silent[url] = f"its configuration cannot be read: {error.problem.message}"
             else:
                 if documents:
-                    self._looked.append((url, read_routing(documents[0]), silences, held))
+                    self._looked.append(_Member(url, read_routing(documents[0]), silences, held, _requests(client)))
                 else:
                     self._silent[url] = "its configuration is empty"
 
+    def _by_member(self, labels: Mapping[str, str], member: _Member) -> Told:
+        routing = member.routing
+        if routing.root is None or routing.unread:
+            problem = routing.problems[0].message if routing.problems else "no route"
+            return Told(State.UNKNOWN, f"{member.url}: its routes cannot be read: {problem}")
+        if (kept := _kept_back(labels, member)) is not None:
+            return kept
+        routes = routing.root.told(labels)
+        told = {route.receiver: route for route in routes if _kinds(routing, route)}
+        if not told:
+            names = ", ".join(dict.fromkeys(route.receiver for route in routes))
+            line, _ = routing.document.at(routes[0].path)
+            why = f"{_FILE}:{line}: its route ends at {names}, which tells nobody"
+            return Told(
+                State.BLIND, why, "send the alerts to a receiver that has somebody: vedette render alertmanager"
+            )
+        behind = [self._behind.told(routing, name, member.requests) for name in told]
+        if all(one.state is State.BLIND for one in behind):
+            return behind[0]
+        said = ", ".join(f"{name} ({', '.join(_kinds(routing, route))})" for name, route in told.items())
+        notes = [one.why for one in behind if one.why]
+        if any(route.muted for route in told.values()):
+            notes.append("muted at some times")
+        notes += [
+            f"{_FILE}:{routing.document.at(rule.path)[0]}: other alerts can hold it back"
+            for rule in routing.inhibitions
+            if all(matcher.holds(labels) for matcher in rule.targets)
+        ]
+        return Told(State.READY, "; ".join([said, *notes]), next((one.mend for one in behind if one.mend), ""))
 
-def _by_member(
-    labels: Mapping[str, str], url: str, routing: Routing, silences: tuple[Silence, ...], held: tuple[HeldAlert, ...]
-) -> Told:
-    if routing.root is None or routing.unread:
-        problem = routing.problems[0].message if routing.problems else "no route"
-        return Told(State.UNKNOWN, f"{url}: its routes cannot be read: {problem}")
-    for silence in silences:
+
+def _requests(client: Alertmanager) -> Mapping[str, tuple[int, int]] | None:
+    try:
+        return client.requests()
+    except (NoAnswer, BadSecret, ValueError):
+        return None
+
+
+def _kept_back(labels: Mapping[str, str], member: _Member) -> Told | None:
+    """BLIND where a silence or another alert keeps these from everybody."""
+    for silence in member.silences:
         if all(_holds(one.name, one.value, labels, regex=one.is_regex, equal=one.is_equal) for one in silence.matchers):
             why = f"silenced until {silence.ends_at} by {silence.created_by}: {silence.comment} ({silence.id})"
             return Told(State.BLIND, why, f"amtool silence expire {silence.id}")
-    routes = routing.root.told(labels)
-    told = {route.receiver: route for route in routes if _kinds(routing, route)}
-    if not told:
-        names = ", ".join(dict.fromkeys(route.receiver for route in routes))
-        line, _ = routing.document.at(routes[0].path)
-        why = f"{_FILE}:{line}: its route ends at {names}, which tells nobody"
-        return Told(State.BLIND, why, "send the alerts to a receiver that has somebody: vedette render alertmanager")
-    muted = [route for route in told.values() if route.muted]
-    held_back = [one for one in held if one.labels.get("rule_id") == labels.get("rule_id") and one.status.inhibited_by]
-    if held_back:
-        why = f"{held_back[0].labels.get('alertname', 'it')} is held back by an inhibition that holds now"
-        return Told(State.BLIND, why, "let inhibit_rules leave vedette's alerts alone")
-    said = ", ".join(f"{name} ({', '.join(_kinds(routing, route))})" for name, route in told.items())
-    return Told(State.READY, f"{said}{'; muted at some times' if muted else ''}")
+    for rule in member.routing.inhibitions:
+        firing = next((one for one in member.held if rule.holds_back(labels, one.labels)), None)
+        if firing is not None:
+            line, _ = member.routing.document.at(rule.path)
+            why = (
+                f"{_FILE}:{line}: held back by an inhibition while {firing.labels.get('alertname', 'an alert')} fires,"
+                f" since {firing.starts_at}"
+            )
+            return Told(
+                State.BLIND, why, 'let inhibit_rules leave them alone: target_matchers with alertname!~"Vedette.+"'
+            )
+    return None
 
 
 def _kinds(routing: Routing, route: Route) -> tuple[str, ...]:
@@ -113,81 +143,6 @@ def _kinds(routing: Routing, route: Route) -> tuple[str, ...]:
 def _holds(name: str, value: str, labels: Mapping[str, str], *, regex: bool, equal: bool) -> bool:
     operator = ("=~" if equal else "!~") if regex else ("=" if equal else "!=")
     return Matcher(name, operator, value).holds(labels)
-
-
-class BySlackApp:
-    """A channel, by a bot's token."""
-
-    def __init__(self, name: str, client: Slack, channel: str, record: Told) -> None:
-        """`record`: what the store says of the sink, for what Slack does not let the app find out."""
-        self.name = name
-        self._client = client
-        self._channel = channel
-        self._record = record
-        self._found: Told | None = None
-
-    def told(self, labels: Mapping[str, str]) -> Told:  # noqa: ARG002 - a channel takes any alert
-        """BLIND where the token or the channel is refused."""
-        if self._found is None:
-            self._found = self._look()
-        return self._found
-
-    def _look(self) -> Told:
-        try:
-            self._client.auth_test()
-            self._client.history(self._channel, limit=1)
-        except Refused as error:
-            word = str(error) or f"status {error.answer.status}"
-            if word == "missing_scope":
-                mend = "grant the scope channels:history, so that messages can be read back"
-                why = f"Slack lets the app post, not read ({word})"
-                return Told(self._record.state, f"{why}; {self._record.why}", mend)
-            return Told(
-                State.BLIND, f"Slack refuses: {word}", _SLACK_MENDS.get(word, "mend sinks: slack: in vedette.yaml")
-            )
-        except (NoAnswer, BadSecret, ValueError) as error:
-            return Told(State.UNKNOWN, f"Slack could not be asked: {error}")
-        return Told(State.READY, f"Slack channel {self._channel}")
-
-
-_SLACK_MENDS = {
-    "not_in_channel": "invite the app: /invite @NAME in the channel",
-    "channel_not_found": "write the channel's id (C…) in sinks: slack:, and invite the app where it is private",
-    "is_archived": "unarchive the channel, or name another",
-    "invalid_auth": "write the app's bot token (xoxb-…) into token_file",
-    "token_revoked": "install the app again and write its new token into token_file",
-    "account_inactive": "install the app again and write its new token into token_file",
-}
-
-
-class BySlackWebhook:
-    """An incoming webhook: an empty message is refused for what it is, and a dead webhook for what that is."""
-
-    def __init__(self, name: str, client: IncomingWebhook) -> None:
-        self.name = name
-        self._client = client
-        self._found: Told | None = None
-
-    def told(self, labels: Mapping[str, str]) -> Told:  # noqa: ARG002 - a webhook takes any alert
-        """READY where Slack says that the message lacks its text."""
-        if self._found is None:
-            self._found = self._look()
-        return self._found
-
-    def _look(self) -> Told:
-        try:
-            self._client.post({})
-        except Refused as error:
-            word = str(error)
-            if error.answer.status == 400 and word in ("no_text", "invalid_payload"):
-                return Told(State.READY, "Slack's incoming webhook answers")
-            why = f"Slack's incoming webhook answers {error.answer.status} {word}".rstrip()
-            if error.answer.status in (429, 500, 502, 503):
-                return Told(State.UNKNOWN, why)
-            return Told(State.BLIND, why, "make a new incoming webhook and write its URL into webhook_url_file")
-        except (NoAnswer, BadSecret) as error:
-            return Told(State.UNKNOWN, f"Slack could not be asked: {error}")
-        return Told(State.UNKNOWN, "Slack took an empty message, which it should not")
 
 
 class ByRecord:

@@ -94,7 +94,7 @@ def _delivered(given: Given) -> Link | None:
     if given.delivering is not None:
         from vedette.proof.links.delivered import Delivered
 
-        beside = Delivered(given.delivering)
+        beside = Delivered(given.delivering, ruler=given.ruler is not None)
     return beside if given.ruler is None else _on_loki("delivered", given.ruler, beside)
 
 

@@ -17,12 +17,12 @@ from vedette.rule import Rule
 
 if TYPE_CHECKING:
     from vedette.loki_status.base import Check
-
-    # What asks far ends takes long to import, and an audit policy alone needs none of it.
-    from vedette.proof.deliveries import Delivery
     from vedette.proof.links.drilled import Drills
     from vedette.proof.links.emitted_sshd import SshdGiven
     from vedette.proof.seen import Seen
+
+    # What asks far ends takes long to import, and an audit policy alone needs none of it.
+    from vedette.proof.slack_ends import Delivery
     from vedette.proof.vault_node import VaultNode
     from vedette.settings.effective import Settings
 

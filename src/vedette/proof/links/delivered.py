@@ -16,7 +16,9 @@ class Delivered:
 
     name = NAME
 
-    def __init__(self, delivering: Delivering) -> None:
+    def __init__(self, delivering: Delivering, *, ruler: bool = False) -> None:
+        """`ruler`: the alerts are those of Loki's ruler."""
+        self._ruler = ruler
         self._ways = delivering.ways
         self._deliveries = delivering.deliveries
         self._cluster = delivering.cluster
@@ -40,12 +42,16 @@ class Delivered:
         return found
 
     def _labels(self, rule: Rule, severity: str) -> Mapping[str, str]:
-        """Those of the rule's plain alert: as `watch.compose` and the rendered ruler groups write them."""
+        """Those of the rule's plain alert: as `watch.compose` and the rendered ruler groups write them.
+
+        With some value for what each event decides, for a route or a silence may ask whether there is one.
+        """
         labels = {
             "alertname": f"Vedette{rule.name}",
             "rule_id": rule.name,
             "severity": severity,
             "source": _source(rule),
+            **({"document": rule.name, "actor": "x", "object": "x"} if self._ruler else {"entity": "0"}),
         }
         return {**labels, "cluster": self._cluster} if self._cluster else labels
 
