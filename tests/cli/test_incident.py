@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,44 @@ def test_an_export_can_be_checked_by_others(site: Site, capsys: Capture) -> None
         assert len({one["act"] for one in alert["lines"]}) == alert["count"], alert["rule"]
         assert all(one["sha256"] in page for one in alert["lines"][:50])
     assert {alert["rule"] for alert in manifest["alerts"] if not alert["lines"]} <= {"silence"}
+
+
+def exported(site: Site) -> list[dict[str, Any]]:
+    """The alerts of the manifest of incident 1."""
+    assert incident(site, "export", "1", "--into", str(site.folder), "--force") == 0
+    command = ["tar", "xOf", str(site.folder / "incident-1.tar"), "incident-1/manifest.json"]
+    found: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["alerts"]
+    return found
+
+
+def test_an_alert_gets_its_own_lines(tmp_path: Path, capsys: Capture) -> None:
+    """Of two actors whose acts alternate each alert has its own acts alone, and every record of an act comes with it."""
+    site = Site(tmp_path)
+    site.write()
+    for number in range(6):
+        line = secret_read(("mallory", "eve")[number % 2], f"s{number}", at=1_700_000_000 + number)
+        site.append(line.replace(b'"ResponseComplete"', b'"RequestReceived"').replace(b'"code": 200', b'"code": 0'))
+        site.append(line)
+    site.read(site.log)
+    assert incident(site, "open", "x", *ids(site, "K3")) == 0
+    found = {alert["actor"]: alert["lines"] for alert in exported(site)}
+    assert set(found) == {"mallory", "eve"}
+    for actor, lines in found.items():
+        assert [one["act"].startswith(actor) for one in lines] == [True] * 6
+        assert len({one["act"] for one in lines}) == 3
+
+
+def test_the_tar_has_its_members_in_order(site: Site, capsys: Capture) -> None:
+    """Members stand sorted by name, without owner or time, so that the same state is the same bytes anywhere."""
+    assert incident(site, "open", "all of it", *ids(site)) == 0
+    exported(site)
+    with tarfile.open(site.folder / "incident-1.tar") as archive:
+        members = archive.getmembers()
+    names = [one.name for one in members]
+    assert names == sorted(names)
+    assert {(one.uid, one.gid, one.uname, one.gname, one.mtime, one.mode) for one in members} == {
+        (0, 0, "", "", 0, 0o600)
+    }
 
 
 def test_two_exports_are_the_same_bytes(site: Site, capsys: Capture) -> None:
