@@ -118,3 +118,40 @@ def test_a_stream_that_cannot_be_asked_for_is_unknown() -> None:
     """With the reason."""
     (check,) = stream_checks({"sshd": Unasked("403 no", 403)})
     assert (str(check.state), check.what) == ("unknown", "sshd: 403 no")
+
+
+KUBE = (
+    '{"auditID": "1", "verb": "get", "user": {}, "sourceIPs": ["::1"], "requestURI": "/", "stage": "ResponseComplete",'
+    ' "level": "Metadata", "stageTimestamp": "t"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([KUBE] * 200, ""),
+        ([KUBE] * 199 + [KUBE[:40]], "1 of 200 are not JSON: they are cut"),
+        ([KUBE.replace('"sourceIPs": ["::1"], ', "")] * 20 + [KUBE] * 180, "none of 20 has sourceIPs"),
+        ([KUBE.replace('"sourceIPs": ["::1"], ', "")] * 19 + [KUBE] * 181, ""),
+        ([KUBE.replace("Complete", "Started")] * 50 + [KUBE], "none of 50 is at stage ResponseComplete"),
+        ([KUBE.replace("Complete", "Started")] * 49, ""),
+    ],
+)
+def test_what_a_shipper_takes_of_lines_is_seen(lines: list[str], said: str) -> None:
+    """Some cut, a field that all the newest lack, a stage that never comes; a few lines say nothing."""
+    (check,) = stream_checks({"kube_audit": Stream("kube-audit", 1.0, lines[0], lines=tuple(lines))})
+    assert check.state is (State.WRONG if said else State.OK)
+    if said:
+        assert check.what.startswith('of the last lines of {job="kube-audit"} ')
+        assert said in check.what
+        assert "shipper" in check.mend
+
+
+def test_a_log_that_moved_to_another_job_is_named() -> None:
+    """Old lines are still under the one that rules look for."""
+    (check,) = stream_checks({"vault_audit": Stream("vault-audit", 90.0, "{}", elsewhere=("vault", 3.0))})
+    assert check.state is State.WRONG
+    assert check.what == (
+        '{job="vault-audit"} has no line since 90 s, and {job="vault"} has vault_audit events, the last 3 s ago'
+    )
+    assert "--job vault=NAME" in check.mend

@@ -61,3 +61,21 @@ def test_an_event_is_cut_only_where_every_way_cuts_it() -> None:
     cut = {**base, "audit-log-truncate-enabled": "true", "audit-log-truncate-max-event-size": "5000"}
     assert ApiServer(cut).cut_at == 5000
     assert ApiServer({**cut, "audit-webhook-config-file": "/w"}).cut_at is None
+
+
+def test_a_webhook_that_does_not_cut_loses_whole_batches() -> None:
+    """Before 1.37, in batches, and where no log file has them as well."""
+    hook = {"audit-policy-file": "/p", "audit-webhook-config-file": "/w"}
+    server = ApiServer(hook, file="m.yaml")
+    assert server.loses_batches is not None
+    why, mend = server.loses_batches
+    assert why.startswith("by m.yaml the audit webhook does not cut events")
+    assert mend == "--audit-webhook-truncate-enabled=true"
+    for flags, version in (
+        ({}, (1, 37)),
+        ({"audit-webhook-truncate-enabled": "true"}, (1, 34)),
+        ({"audit-webhook-mode": "blocking"}, (1, 34)),
+        ({"audit-log-path": "/a"}, (1, 34)),
+    ):
+        assert ApiServer({**hook, **flags}, version).loses_batches is None
+    assert ApiServer(None).loses_batches is None

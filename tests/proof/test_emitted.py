@@ -196,6 +196,24 @@ def test_k10_rests_on_the_beginning_of_a_write() -> None:
     assert "patch clusterrolebindings/open" not in {one.witness for one in emitted("K10", metadata).blind}
 
 
+def test_a_webhook_that_loses_batches_hides_the_beginning_of_a_write_too() -> None:
+    """K10 misses an end by a beginning, which is in the batch that is lost; the other rules are told of it."""
+    hook = {"audit-policy-file": "/p", "audit-webhook-config-file": "/w"}
+    lossy = ApiServer(hook, (1, 34), "kube-apiserver.yaml")
+    result = emitted("K10", HEALTHY, apiserver=lossy)
+    assert result.state is State.BLIND
+    assert "the audit webhook does not cut events" in result.why
+    assert result.mend == "--audit-webhook-truncate-enabled=true"
+    other = emitted("K7", HEALTHY, apiserver=lossy)
+    assert (other.state, other.mend) == (State.READY, "--audit-webhook-truncate-enabled=true")
+    assert "costs its whole batch" in other.why
+    for mended in (ApiServer({**hook, "audit-webhook-truncate-enabled": "true"}, (1, 34)), ApiServer(hook, (1, 37))):
+        for name in ("K7", "K10"):
+            found = emitted(name, HEALTHY, apiserver=mended)
+            assert "batch" not in found.why
+            assert found.blind == ()
+
+
 def test_an_api_server_without_an_audit_policy_writes_nothing() -> None:
     """Whatever the policy file says, if the server is not started with one, or with nowhere to write."""
     for flags in ({}, {"audit-log-path": "/a"}, {"audit-policy-file": "/p"}):

@@ -181,7 +181,10 @@ def test_a_shipper_that_begins_to_drop_is_seen_before_the_old_records_are_gone()
     assert checked("K2", seen(healthy)).state is State.READY
     for changed, said in (
         (kube(sourceIPs=None), "none of the last 200 kube_audit events has sourceIPs"),
-        (kube(stage="RequestReceived"), "none of the last 200 kube_audit events is at stage ResponseComplete"),
+        (
+            kube(stage="RequestReceived"),
+            "none of the last 200 kube_audit events is at stage ResponseComplete, with which every request ends",
+        ),
     ):
         name = "K2" if "sourceIPs" not in changed else "K7"
         found = checked(name, seen([*healthy, *[changed] * 200]))

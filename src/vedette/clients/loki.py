@@ -110,13 +110,19 @@ class LokiClient:
 
     def newest(self, selector: str, start: int, end: int) -> Entry | None:
         """The newest line from `start` to before `end` (nanoseconds); None: there is none. Raises as `query_range`."""
-        said = {"query": selector, "start": start, "end": end, "limit": 1, "direction": "backward"}
+        found = self.latest(selector, start, end, 1)
+        return found[0] if found else None
+
+    def latest(self, selector: str, start: int, end: int, limit: int) -> list[Entry]:
+        """The newest `limit` lines from `start` to before `end` (nanoseconds), the newest first. Raises as
+        `query_range`."""
+        said = {"query": selector, "start": start, "end": end, "limit": limit, "direction": "backward"}
         body = self._get("query_range", said)
         try:
             found = [entry for stream in _streams(_answer(body).data.result) for entry in _entries(stream)]
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError, IndexError, RecursionError) as error:
             raise NoAnswer("an answer that is not Loki's") from error
-        return max(found, key=lambda entry: entry.time, default=None)
+        return sorted(found, key=lambda entry: entry.time, reverse=True)
 
     def values(self, label: str, start: int, end: int) -> list[str]:
         """The values that a label has about then. Raises as `query_range`."""

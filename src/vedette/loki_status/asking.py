@@ -18,7 +18,7 @@ from vedette.escape import logql, terminal
 from vedette.loki_status.base import LOOKED, Check, ExpectedGroup, ExpectedRule, RulerSeen, Stream, Unasked
 from vedette.loki_status.counts import alertmanager_checks, discard_checks, ruler_checks
 from vedette.loki_status.health import health_checks
-from vedette.loki_status.intake import limit_checks, stream_checks
+from vedette.loki_status.intake import is_event, limit_checks, stream_checks
 from vedette.loki_status.rules import paired, rule_checks
 
 _T = TypeVar("_T")
@@ -27,6 +27,12 @@ _RECENT = 3600
 """Seconds that are looked through first for a stream's last line: what is recent is cheap."""
 _WORDS = 500
 """Characters of Loki's own words: a broken file is told of with its path, twice, before the fault."""
+_MOST_JOBS = 32
+"""Jobs whose last line is looked at."""
+SAMPLE = 200
+"""Lines of a stream that are looked at."""
+MOVED = 1.0
+"""Seconds by which the last line under another job is newer, for the log to have moved there."""
 _ALERTMANAGERS = 8
 _ALERTMANAGER_TIMEOUT = 5.0
 NO_TENANT = "fake"
@@ -182,18 +188,45 @@ def _jobs(lines: LokiClient) -> list[str]:
 
 def _streams(lines: LokiClient, wanted: Wanted) -> Mapping[str, Stream | Unasked]:
     sources = {rule.labels.get("source", "") for group in wanted.groups for rule in group.rules}
+    others = _tried(lambda: _others(lines, frozenset(wanted.jobs.values())))
     return {
-        source: _tried(lambda job=job: _stream(lines, job))  # type: ignore[misc]
+        source: _tried(lambda source=source, job=job: _stream(lines, source, job, others))  # type: ignore[misc]
         for source, job in wanted.jobs.items()
         if source in sources
     }
 
 
-def _stream(lines: LokiClient, job: str) -> Stream:
+def _stream(lines: LokiClient, source: str, job: str, others: Mapping[str, tuple[float, str]] | Unasked) -> Stream:
+    """What there is under `job`. `others`: other jobs -> age and text of their last line."""
     selector = f'{{job="{logql(job)}"}}'
     now = time.time_ns()
+    age, last = None, []
     for seconds in (_RECENT, int(LOOKED)):
-        entry = lines.newest(selector, now - seconds * _SECOND, now + _RECENT * _SECOND)
+        limit = SAMPLE if seconds == _RECENT else 1
+        if last := lines.latest(selector, now - seconds * _SECOND, now + _RECENT * _SECOND, limit):
+            age = max(0.0, (now - last[0].time) / _SECOND)
+            break
+    newer = [
+        (name, since)
+        for name, (since, line) in ({} if isinstance(others, Unasked) else others).items()
+        if is_event(source, line) and (age is None or since + MOVED < age)
+    ]
+    return Stream(
+        job,
+        age,
+        last[0].line if last else "",
+        jobs=tuple(sorted(_jobs(lines))) if age is None else (),
+        lines=tuple(entry.line for entry in last),
+        elsewhere=min(newer, key=lambda one: one[1], default=None),
+    )
+
+
+def _others(lines: LokiClient, known: frozenset[str]) -> Mapping[str, tuple[float, str]]:
+    """The jobs that no rule looks for -> age and text of their last line within an hour."""
+    found: dict[str, tuple[float, str]] = {}
+    now = time.time_ns()
+    for job in [name for name in sorted(_jobs(lines)) if name not in known][:_MOST_JOBS]:
+        entry = lines.newest(f'{{job="{logql(job)}"}}', now - _RECENT * _SECOND, now + _RECENT * _SECOND)
         if entry is not None:
-            return Stream(job, max(0.0, (now - entry.time) / _SECOND), entry.line)
-    return Stream(job, None, jobs=tuple(sorted(_jobs(lines))))
+            found[job] = (max(0.0, (now - entry.time) / _SECOND), entry.line)
+    return found

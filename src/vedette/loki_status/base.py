@@ -99,6 +99,10 @@ class Stream:
     """The last line, as Loki has it."""
     jobs: tuple[str, ...] = ()
     """The values of `job` that there are."""
+    lines: tuple[str, ...] = ()
+    """The last ones, the newest first, where they are recent."""
+    elsewhere: tuple[str, float] | None = None
+    """Another job whose last line is an event of this format, and seconds since that line, where it is newer."""
 
 
 def total(metrics: Sequence[Sample], name: str, **labels: str) -> float | None:

@@ -30,6 +30,14 @@ _SILENT: Mapping[str, float] = {"kube_audit": 3600.0, "vault_audit": 86400.0, "s
 _NAMED = 8
 _KEYS: Mapping[str, tuple[str, ...]] = {"kube_audit": ("auditID", "verb"), "vault_audit": ("type", "request")}
 """What an event has at its top."""
+_ALWAYS: Mapping[str, tuple[str, ...]] = {
+    "kube_audit": ("user", "sourceIPs", "requestURI", "stage", "level", "stageTimestamp"),
+    "vault_audit": ("request.path", "request.operation", "request.remote_address"),
+}
+"""What the servers write in nearly every event, so that its absence in all is a fault of the way."""
+_FEW, _STAGED = 20, 50
+"""Lines of which it can be said that all lack something; a stage."""
+_WHOLE = "let the shipper send every line, whole, as the server wrote it"
 _SHORT = {"kube_audit": "kube", "vault_audit": "vault", "sshd": "sshd"}
 """Format -> as `--job` calls it."""
 
@@ -140,16 +148,16 @@ def stream_checks(streams: Mapping[str, Stream | Unasked]) -> Iterator[Check]:
 
 def _stream(source: str, stream: Stream) -> Check:
     name = f'{{job="{stream.job}"}}'
+    rename = f"have the shipper set this label, or render with --job {_SHORT.get(source, source)}=NAME"
+    if stream.elsewhere is not None:
+        job, since = stream.elsewhere
+        last = "has no line" if stream.age is None else f"has no line since {span(stream.age)}"
+        what = f'{name} {last}, and {{job="{job}"}} has {source} events, the last {span(since)} ago'
+        return Check("stream", State.WRONG, what, f"no rule on {source} sees what happens", rename, of=(source,))
     if stream.age is None:
         there = f"jobs there are: {', '.join(stream.jobs[:_NAMED])}" if stream.jobs else "no stream has a label job"
-        return Check(
-            "stream",
-            State.WRONG,
-            f"{name} has no line in {span(LOOKED)}",
-            f"no rule on {source} can fire; {there}",
-            f"have the shipper set this label, or render with --job {_SHORT.get(source, source)}=NAME",
-            of=(source,),
-        )
+        why = f"no rule on {source} can fire; {there}"
+        return Check("stream", State.WRONG, f"{name} has no line in {span(LOOKED)}", why, rename, of=(source,))
     if stream.age > _SILENT.get(source, LOOKED):
         return Check(
             "stream",
@@ -159,17 +167,52 @@ def _stream(source: str, stream: Stream) -> Check:
             "look at the shipper, and at the log it reads",
             of=(source,),
         )
-    fault = _fault(source, stream.line)
-    if fault:
-        return Check(
-            "stream",
-            State.WRONG,
-            f"the last line of {name} {fault}",
-            "the queries judge whole events as their server wrote them",
-            "have the shipper take the wrapping off (docker, cri stages) and raise max_line_size",
-            of=(source,),
-        )
-    return Check("stream", State.OK, f"the last line of {name} came {span(stream.age)} ago", of=(source,))
+    what, mend = (
+        f"the last line of {name} ",
+        "have the shipper take the wrapping off (docker, cri stages) and raise max_line_size",
+    )
+    if fault := _fault(source, stream.line):
+        what += fault
+    elif found := _faults(source, stream.lines):
+        what, mend = f"of the last lines of {name} {found[0]}", found[1]
+    else:
+        return Check("stream", State.OK, f"the last line of {name} came {span(stream.age)} ago", of=(source,))
+    why = "the queries judge whole events as their server wrote them"
+    return Check("stream", State.WRONG, what, why, mend, of=(source,))
+
+
+def _faults(source: str, lines: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with some lines or with all the newest ones, and the mend; `lines`: the newest first."""
+    if source not in _KEYS:
+        return None
+    events = [event for line in lines if (event := _decoded(line)) is not None]
+    if len(events) < len(lines):
+        said = f"{len(lines) - len(events)} of {len(lines)} are not JSON: they are cut, or something stands around them"
+        return said, "raise the shipper's limit and max_line_size (1MB): a line cut short is no event"
+    newest = [event for event in events[:_FEW] if isinstance(event, dict)]
+    if len(newest) < _FEW:
+        return None
+    absent = [key for key in _ALWAYS[source] if not any(_has(event, key) for event in newest)]
+    if absent:
+        return f"none of {_FEW} has {', '.join(absent)}", _WHOLE
+    if source == "kube_audit" and len(events) >= _STAGED:
+        # Every request but one that lasts ends with it.
+        stages = {event.get("stage") for event in events[:_STAGED] if isinstance(event, dict)}
+        if "ResponseComplete" not in stages:
+            return f"none of {_STAGED} is at stage ResponseComplete", _WHOLE
+    return None
+
+
+def _has(event: Mapping[str, object], key: str) -> bool:
+    held: object = event
+    for step in key.split("."):
+        held = held.get(step) if isinstance(held, dict) else None
+    return held is not None
+
+
+def is_event(source: str, line: str) -> bool:
+    """Whether a line is an event of a format that can be told by its keys."""
+    return source in _KEYS and not _fault(source, line)
 
 
 def _fault(source: str, line: str) -> str:
@@ -177,10 +220,17 @@ def _fault(source: str, line: str) -> str:
     keys = _KEYS.get(source)
     if keys is None:
         return ""
-    try:
-        event = msgspec.json.decode(line.encode("utf-8", "replace"))
-    except (msgspec.DecodeError, RecursionError):
+    event = _decoded(line)
+    if event is None:
         return "is not JSON: something stands around it, or it is cut"
     if isinstance(event, dict) and all(key in event for key in keys):
         return ""
     return f"is no {source} event: it has no {' and '.join(keys)} at its top, so something is wrapped around it"
+
+
+def _decoded(line: str) -> object:
+    """None for what is no JSON, and for null."""
+    try:
+        return msgspec.json.decode(line.encode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        return None

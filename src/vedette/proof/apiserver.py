@@ -53,16 +53,36 @@ class ApiServer:
         limits = []
         for used, way in (("log-path", "log"), ("webhook-config-file", "webhook")):
             if self.flags.get(f"audit-{used}"):
-                if self.flags.get(f"audit-{way}-truncate-enabled", "").lower() not in ("true", "t", "1"):
+                if not _on(self.flags.get(f"audit-{way}-truncate-enabled", "")):
                     return None
                 size = self.flags.get(f"audit-{way}-truncate-max-event-size", "")
                 limits.append(int(size) if size.isascii() and size.isdigit() else _CUT_AT)
         return max(limits, default=None)
 
     @property
+    def loses_batches(self) -> tuple[str, str] | None:
+        """(why an apply in YAML takes other events with it, the mend), or None.
+
+        Seen on 1.34.4: the webhook writes a batch as one list, and an event that cannot be written costs them all. A
+        webhook that cuts events measures each, and drops that one alone.
+        """
+        if self.flags is None or not self.erases or not self.flags.get("audit-webhook-config-file"):
+            return None
+        if self.flags.get("audit-log-path") or self.flags.get("audit-webhook-mode", "batch") != "batch":
+            return None
+        if _on(self.flags.get("audit-webhook-truncate-enabled", "")):
+            return None
+        why = f"by {self.file} the audit webhook does not cut events, so that an apply in YAML costs its whole batch"
+        return f"{why} (before 1.37)", "--audit-webhook-truncate-enabled=true"
+
+    @property
     def erases(self) -> bool:
         """True unless it is known to lose no event of an apply in YAML."""
         return self.version is None or self.version < _MENDED
+
+
+def _on(said: str) -> bool:
+    return said.lower() in ("true", "t", "1")
 
 
 def read_version(text: str) -> tuple[int, int] | None:

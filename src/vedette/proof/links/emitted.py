@@ -101,10 +101,20 @@ class Emitted:
             return LinkResult(NAME, State.UNKNOWN, why, _WRITE)
         seen = emission.under(policy)
         mends = _mends(policy, emission, [one for one in seen if not one.enough])
-        variants = [_variant(policy, emission, one, mends) for one in seen]
+        variants = [self._batched(one, _variant(policy, emission, one, mends)) for one in seen]
         odd = "an event of the case is no plain audit event"
         variants += [Variant(one.case.name, State.UNKNOWN, odd) for one in emission.unread]
-        return of_variants(NAME, variants, _looked_at(emission) + self._cut(emission, seen))
+        said = _looked_at(emission) + self._cut(emission, seen)
+        lost = self._given.apiserver.loses_batches
+        result = of_variants(NAME, variants, f"{said}; {lost[0]}" if lost else said)
+        return replace(result, mend=lost[1]) if lost and result.state is State.READY else result
+
+    def _batched(self, one: Seen, variant: Variant) -> Variant:
+        """A write that is known by its beginning alone, where that is lost together with its end."""
+        lost = self._given.apiserver.loses_batches
+        if lost is None or variant.state is not State.READY or not any(act.observation for act in one.witnesses.acts):
+            return variant
+        return replace(variant, state=State.BLIND, why=lost[0], mend=lost[1])
 
     def _cut(self, emission: Emission, seen: Sequence[Seen]) -> str:
         """What the truncation of large events would take from variants that are seen, where it is on."""

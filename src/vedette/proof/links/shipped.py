@@ -30,6 +30,7 @@ _TRACED = 3600
 """Seconds for which a tracer's last word counts; it speaks at least once an hour."""
 BREAKING = frozenset({"source_silent", "source_trouble", "unparsed", "lag", "late", "cannot_look"})
 """Kinds of findings that say that events of a source are lost or late."""
+_END = "ResponseComplete"
 _AS_WRITTEN = "let the shipper send every record, as the server wrote it"
 _MENDS = {
     "kube_audit": "name the audit log, the webhook or Loki under sources: in vedette.yaml",
@@ -185,9 +186,11 @@ def _lost(form: str, rule: Rule, fields: Sequence[str], tail: Tail) -> str:
     lost = [name for name in fields if name in ALWAYS.get(form, ()) and name not in tail.fields]
     if lost:
         return f"none of {whose} has {', '.join(lost)}"
-    for one in rule.needs:
-        if one.format == form and one.stages and tail.stages and tail.stages.isdisjoint(one.stages):
-            return f"none of {whose} is at stage {' or '.join(one.stages)}"
+    # Every request but one that lasts ends with ResponseComplete, so that it is in every log that has all.
+    if tail.stages and _END not in tail.stages:
+        for one in rule.needs:
+            if one.format == form and _END in one.stages and not tail.stages & set(one.stages) - {"ResponseStarted"}:
+                return f"none of {whose} is at stage {_END}, with which every request ends"
     return ""
 
 
