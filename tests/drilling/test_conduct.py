@@ -14,6 +14,7 @@ from vedette.drilling.conduct import Closer, Conductor
 from vedette.drilling.hops import ByVedette
 from vedette.drills.base import CannotDrill, Done, How, Marked, Note, Thing
 from vedette.drills.host import K6, SYSTEM, FileLines
+from vedette.drills.standin import StandIn
 from vedette.store.acts import Acts
 from vedette.store.database import Database
 from vedette.store.segments import Segments
@@ -91,15 +92,22 @@ def save(visit: Visit, one: Alert, now: int) -> None:
         Acts(visit.database, Alert).save(one, b"key", now)
 
 
-def test_an_act_whose_lines_never_come_is_stuck_at_the_log(visit: Visit, policy: Path) -> None:
-    """The line is out again, and the record says how far it got."""
+def test_an_act_of_which_nothing_comes_is_stuck(visit: Visit, policy: Path) -> None:
+    """The line is out again, and the record says how far it got; what has no name of the drill's might have come."""
     result = conductor(visit).run(K6(str(policy), 0.0))
-    assert (result.outcome, result.stuck, result.left) == ("failed", "logged", [])
-    assert "no line of it came" in result.why
+    assert (result.outcome, result.stuck, result.left) == ("failed", "alert", [])
+    assert "which not all of it have" in result.why
     assert policy.read_text() == POLICY
     (found,) = visit.drills.latest()
-    assert (found.outcome, found.stuck, found.how, found.cleaned > 0) == ("failed", "logged", "real", True)
+    assert (found.outcome, found.stuck, found.how, found.cleaned > 0) == ("failed", "alert", "real", True)
     assert [hop[0] for hop in found.hops] == ["act"]
+
+
+def test_an_act_whose_lines_never_come_is_stuck_at_the_log(visit: Visit, policy: Path) -> None:
+    """All its lines have its name, so it is known that none came."""
+    result = conductor(visit).run(StandIn("K6", b'{"user": {"username": "eve"}}', str(policy)))
+    assert (result.outcome, result.stuck) == ("failed", "logged")
+    assert "no line of it came" in result.why
 
 
 def test_lines_that_came_and_made_no_alert_are_told_from_none(visit: Visit, policy: Path) -> None:
@@ -148,7 +156,7 @@ def test_an_open_alert_that_would_count_it_up_stops_the_drill(visit: Visit, poli
     now = 10**18
     other = alert(id="ffffffffffffffff", object="host:other.yaml")
     save(visit, other, now)
-    assert conductor(visit).run(K6(str(policy), 0.0)).stuck == "logged"
+    assert conductor(visit).run(K6(str(policy), 0.0)).stuck == "alert"
     save(visit, alert(first_seen=now, last_seen=now), now)
     result = conductor(visit).run(K6(str(policy), 0.0))
     assert (result.stuck, result.at) == ("act", 0)
@@ -156,7 +164,7 @@ def test_an_open_alert_that_would_count_it_up_stops_the_drill(visit: Visit, poli
     assert "vedette alerts close a1b2c3d4" in result.why
     visit.alerts.close("a1b2c3d4e5f60718", now, "me")
     follower = ByVedette(visit, {}, [], "", lambda _: 0.0)
-    for later, stuck in ((60, "act"), (4000, "logged")):
+    for later, stuck in ((60, "act"), (4000, "alert")):
         closer = Closer(visit.alerts, visit.database, Telling(visit, (), {}), partial(int, now + later * SECOND))
         again = Conductor(visit.drills, {SYSTEM: FileLines()}, follower, closer).run(K6(str(policy), 0.0))
         assert again.stuck == stuck, again

@@ -125,7 +125,7 @@ class ByVedette:
         if grown:
             why = f"counted into alert {grown[0].alert.id}, which there was already; nobody is told of it anew"
             raise Stuck("alert", f"{why}: vedette alerts close {grown[0].alert.id[:8]} --reason …, and drill later")
-        raise self._lost(mark, seconds)
+        raise self._lost(drill, mark, seconds)
 
     def _listed(self, drill: Drill, begun: int) -> list[Kept]:
         return self._visit.alerts.listed(rule=drill.rule, since=begun)
@@ -133,7 +133,7 @@ class ByVedette:
     def _grown(self, drill: Drill, begun: int) -> list[Kept]:
         return [one for one in self._visit.alerts.listed(rule=drill.rule) if one.touched >= begun > one.opened]
 
-    def _lost(self, mark: str, seconds: float) -> Stuck:
+    def _lost(self, drill: Drill, mark: str, seconds: float) -> Stuck:
         """Whether the act's lines came at all: they are kept as evidence."""
         needle = mark.encode()
         came = [
@@ -144,6 +144,9 @@ class ByVedette:
         ]
         if came:
             why = f"its lines came through {', '.join(came)}, and the rule made no alert of them within {seconds:.0f} s"
+            return Stuck("alert", f"{why}; `vedette prove` says which link is broken")
+        if drill.sign(mark) != mark:
+            why = f"no alert of it within {seconds:.0f} s, and no line with the drill's name, which not all of it have"
             return Stuck("alert", f"{why}; `vedette prove` says which link is broken")
         why = f"no line of it came within {seconds:.0f} s"
         return Stuck("logged", f"{why}: it is not logged, not shipped, or not kept as evidence; see `vedette prove`")
