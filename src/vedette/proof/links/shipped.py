@@ -98,7 +98,14 @@ class Shipped:
         variants = tuple(Variant(one.document, one.state, one.why, one.mend, told_by=one.told_by) for one in first)
         told_by = told_by_all(one for one in variants if one.state is State.BLIND)
         mend = mend if broken or why else ""
-        return LinkResult(NAME, state, why, mend, variants if len(variants) > 1 else (), told_by=told_by)
+        return LinkResult(
+            NAME,
+            state,
+            why,
+            mend,
+            variants if len({(one.state, one.why) for one in variants}) > 1 else (),
+            told_by=told_by,
+        )
 
     def _part(self, rule: Rule, detection: Detection) -> _Part:
         form = detection.format
@@ -149,7 +156,9 @@ class Shipped:
             why = f"the tracer's last request to {subject} did not come back through the log"
             return _Judged(State.BLIND, why, "vedette alerts list --rule K6", "K6")
         fields = self._needed(rule, form)
-        if why := next((why for tail in found.tails if (why := _lost(form, rule, fields, tail))), ""):
+        # A source that speaks no longer, while another does, is one that was taken away.
+        live = [tail for tail in found.tails if found.latest - tail.latest <= _LATE * _SECOND]
+        if why := next((why for tail in live if (why := _lost(form, rule, fields, tail))), ""):
             return _Judged(State.BLIND, why, _AS_WRITTEN)
         return self._ready(form, fields, found, broken)
 
