@@ -89,11 +89,16 @@ def _rights(args: argparse.Namespace) -> int:
         if args.system.endswith("-drill"):
             print(_drill_rights(args), end="")
         else:
-            print(manifest(args.name or "vedette", args.namespace or "vedette"), end="")
+            print(manifest(_said(args.name, "vedette"), _said(args.namespace, "vedette")), end="")
     except BadName as error:
         print(f"vedette: {terminal(str(error))}", file=sys.stderr)
         return 2
     return 0
+
+
+def _said(given: str | None, default: str) -> str:
+    """An empty name was given too, and is refused."""
+    return default if given is None else given
 
 
 def _drill_rights(args: argparse.Namespace) -> str:
@@ -107,9 +112,10 @@ def _drill_rights(args: argparse.Namespace) -> str:
     except SettingsError as error:
         raise BadName(str(error)) from error
     if args.system == "vault-drill":
-        return vault_drill_rights(args.name or drill.vault.role)
+        return vault_drill_rights(_said(args.name, drill.vault.role))
     kube = drill.kube
-    return kube_drill_rights(args.name or kube.role, args.namespace or kube.namespace, kube.secret, kube.pod)
+    name, namespace = _said(args.name, kube.role), _said(args.namespace, kube.namespace)
+    return kube_drill_rights(name, namespace, kube.secret, kube.pod)
 
 
 _FILES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vedette.store.database import Database
 
@@ -88,12 +89,12 @@ class Drills:
 
     def _select(self, where: str, *values: object) -> list[Drilled]:
         rows = self._database.execute(f"SELECT {_COLUMNS} FROM drills WHERE {where}", *values)  # noqa: S608 - our words
-        return [
-            Drilled(*head, tuple((system, path) for system, path in json.loads(things)), *rest, _hops(hops))
-            for *head, things, cleaned, ended, outcome, stuck, why, hops in rows
-            for rest in [(cleaned, ended, outcome, stuck, why)]
-        ]
+        return [_drilled(*row) for row in rows]
 
 
-def _hops(text: str) -> tuple[tuple[str, int, str], ...]:
-    return tuple((name, time, seen) for name, time, seen in json.loads(text))
+def _drilled(*row: Any) -> Drilled:
+    *head, things, cleaned, ended, outcome, stuck, why, hops = row
+    made = tuple((system, path) for system, path in json.loads(things))
+    seen = tuple((name, time, said) for name, time, said in json.loads(hops))
+    mark, rule, how, engine, begun = head
+    return Drilled(mark, rule, how, engine, begun, made, cleaned, ended, outcome, stuck, why, seen)
