@@ -1,0 +1,81 @@
+"""A relay before the API server that breaks off, or calls somebody, at a chosen change."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from lab.asking import ask
+from lab.kube import ApiServer
+
+_CHANGES = ("DELETE", "PATCH", "POST")
+
+
+class Relay:
+    """Listens on loopback; hands each request on as it is."""
+
+    def __init__(self, server: ApiServer) -> None:
+        """`before` and `after` are set by a test: number of a change (from 1) -> what happens then. An exception of
+        theirs breaks the connection off: `before` the server has heard of it, or `after`."""
+        self.before: dict[int, Callable[[], object]] = {}
+        self.after: dict[int, Callable[[], object]] = {}
+        self.changes = 0
+        relay = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+            def _hand_on(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length) if length else None
+                number = 0
+                if self.command in _CHANGES and "selfsubjectreviews" not in self.path:
+                    relay.changes += 1
+                    number = relay.changes
+                try:
+                    relay.before.get(number, int)()
+                    names = ("Authorization", "Content-Type", "Accept")
+                    headers = {name: self.headers[name] for name in names if name in self.headers}
+                    url = server.address + self.path
+                    status, answer = ask(self.command, url, headers=headers, body=body, ca=str(server.ca))
+                    relay.after.get(number, int)()
+                except Broken:
+                    self.close_connection = True
+                    return
+                data = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PATCH = do_DELETE = _hand_on  # noqa: N815 - the names that http.server asks for
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Broken(Exception):
+    """Break the connection off."""
+
+
+def broken() -> None:
+    """What breaks it off."""
+    raise Broken
