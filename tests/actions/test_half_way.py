@@ -91,6 +91,24 @@ def test_a_lost_answer_is_looked_for(site: Site, relay: Relay, *, arrives: bool)
     assert not any(f"lost-{arrives}" in names(site, path) for path in paths)
 
 
+def test_what_cannot_be_told_is_not_done_again(site: Site, relay: Relay) -> None:
+    """The answer was lost, and then vedette may not look: it stops there, until it may."""
+    namespace = site.namespace()
+    site.token = granted(site, namespace, manifest(["kube.suspend-actor"]))
+    paths = planned(site, relay, "untold")
+    relay.after[2] = broken
+    site.do("apply", 1)
+    role = f"{RBAC}/clusterroles/{namespace}"
+    rules = site.there(role)["rules"]
+    less = [{**one, "verbs": [verb for verb in one["verbs"] if verb != "get"]} for one in rules]
+    assert site.server.call("PATCH", role, {"rules": less}, content=MERGE)[0] == 200
+    assert "cannot be told" in site.do("apply", 1)
+    assert relay.changes == 2
+    assert site.server.call("PATCH", role, {"rules": rules}, content=MERGE)[0] == 200
+    site.do("apply")
+    assert not any("untold" in names(site, path) for path in paths)
+
+
 def test_somebody_else_acts_at_once(site: Site, relay: Relay) -> None:
     """A binding is changed between the last look and the change of it: the server refuses, and nothing of theirs is
     lost."""

@@ -124,6 +124,16 @@ def test_what_lets_vedette_act_is_kept(site: Site) -> None:
         assert site.server.call("DELETE", one)[0] == 200
 
 
+def test_a_binding_for_everybody_can_be_deleted(site: Site) -> None:
+    """vedette's own account is among everybody, and does not live by it."""
+    called = name()
+    group = {"kind": "Group", "apiGroup": user("x")["apiGroup"], "name": "system:authenticated"}
+    path = site.bound(called, [group], role="cluster-admin")
+    site.plan("kube.delete-binding", called)
+    site.do("apply")
+    assert site.there(path) is None
+
+
 def test_a_label_saves_no_evil_binding(site: Site) -> None:
     """Whoever may write a binding may write Kubernetes' own label into it."""
     called = name()

@@ -31,9 +31,15 @@ def run(action: Action, calls: Sequence[Call], before: Mapping[int, str], journa
         was = before.get(number)
         if was == DONE:
             continue
-        if was in (BEGUN, UNKNOWN) and action.check(call).holds:
-            journal.ended(number, DONE, "it was found done")
-            continue
+        if was in (BEGUN, UNKNOWN):
+            check = action.check(call)
+            if check.holds is None:
+                # Done a second time it might do something else.
+                journal.ended(number, UNKNOWN, check.why)
+                return CallFailed(f"whether it was done cannot be told: {check.why}", "look yourself", known=False)
+            if check.holds:
+                journal.ended(number, DONE, "it was found done")
+                continue
         journal.begun(number)
         try:
             said = action.do(call)

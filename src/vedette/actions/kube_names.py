@@ -92,7 +92,9 @@ def shipped(found: Object) -> bool:
 
 
 def is_me(subject: Object, me: Who) -> bool:
-    """Whether a subject names vedette's own account, or a group that it is in."""
+    """Whether a subject names vedette's own account, or a group of people that it is in: a binding for everybody
+    (system:authenticated) names it as well, and is what an attacker leaves behind."""
     if subject.get("kind") == "Group":
-        return subject.get("name") in me.groups
+        name = str(subject.get("name"))
+        return name in me.groups and not name.startswith("system:")
     return is_subject(subject, subjects_of(me.username, "user", str(subject.get("namespace", ""))))
