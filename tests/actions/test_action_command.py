@@ -167,3 +167,13 @@ def test_settings_that_cannot_be(site: Site, text: str, said: str, capsys: pytes
     out = "".join(capsys.readouterr())
     assert said in " ".join(out.split())
     assert "bad.yaml:2:" in out
+
+
+def test_a_store_is_made_for_the_first_plan_alone(site: Site) -> None:
+    """A site that only Loki watches has none; a plan that cannot be made leaves none behind."""
+    site.refused("kube.suspend-actor", "system:anonymous")
+    assert not site.state.exists()
+    site.bound("c-first", [user("first")])
+    code, _, err = site.run("plan", "kube.suspend-actor", "first")
+    assert (code, "made a store" in err) == (0, True)
+    assert site.run("list")[1].count("kube.suspend-actor first") == 1

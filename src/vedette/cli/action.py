@@ -125,11 +125,16 @@ def _plan(args: argparse.Namespace) -> int:
     from vedette import acting
     from vedette.cli import action_screen
     from vedette.cli.alert_desk import clean, who
+    from vedette.escape import terminal
+    from vedette.store.visit import Visit
 
     kind = acting.kind_of(args.action)
-    with _opened(args, create=not kind.reads) as answers:
+    with _opened(args) as answers:
         alert = _alert(answers, args.alert)
         plan = answers.plan(kind, [clean(word) for word in args.words])
+        if answers.visit is None and not kind.reads:
+            answers.visit = Visit(answers.folder, create=True)
+            print(f"vedette: made a store in {terminal(str(answers.folder))}, to keep what is done", file=sys.stderr)
         acted = answers.keep(plan, alert, who(args)) if answers.visit is not None else None
         for note in answers.notes:
             print(f"vedette: not all of the evidence was read: {note}", file=sys.stderr)
@@ -210,7 +215,7 @@ def _rights(args: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(args: argparse.Namespace, *, create: bool = False) -> AbstractContextManager[Answers]:
+def _opened(args: argparse.Namespace) -> AbstractContextManager[Answers]:
     """Settings and store. Raises app.Wrong, StoreError."""
     import contextlib
 
@@ -222,15 +227,14 @@ def _opened(args: argparse.Namespace, *, create: bool = False) -> AbstractContex
     def opened() -> Iterator[Answers]:
         settings = app.load_settings(args.config)
         folder = wiring.state_folder(settings, args.state)
-        there = (folder / "vedette.db").exists()
-        visit = Visit(folder, create=create) if there or create else None
-        if create and not there:
-            print(f"vedette: made a store in {folder}, to keep what is done", file=sys.stderr)
+        visit = Visit(folder) if (folder / "vedette.db").exists() else None
+        server = getattr(args, "server", "")
+        answers = Answers(settings, visit, folder, read_only=args.read_only, server=server)
         try:
-            yield Answers(settings, visit, folder, read_only=args.read_only, server=getattr(args, "server", ""))
+            yield answers
         finally:
-            if visit is not None:
-                visit.close()
+            if answers.visit is not None:
+                answers.visit.close()
 
     return opened()
 
