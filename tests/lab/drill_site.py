@@ -116,7 +116,8 @@ class Site:
         """`vedette drill WORDS`, running."""
         return subprocess.Popen(
             [
-                *(sys.executable, "-m", "vedette", "drill", *words),
+                # A shell gives what it runs in the background no Ctrl-C, and that is handed down.
+                *("env", "--default-signal=INT", sys.executable, "-m", "vedette", "drill", *words),
                 *("--config", str(self.lab.watch.config), "--state", str(self.lab.watch.state)),
             ],
             env={"PYTHONPATH": str(HERE.parent / "src"), "HOME": str(self.folder), "PATH": os.defpath},

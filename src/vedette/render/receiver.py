@@ -15,7 +15,7 @@ RECEIVER, ITSELF, BEAT = "vedette", "vedette-itself", "vedette-heartbeat"
 """Receivers: alerts, vedette's findings on itself, the dead-man's switch."""
 HEARTBEAT = "VedetteHeartbeat"
 _ALERTS = 'alertname=~"Vedette.+"'
-_SHOWN, _LONGEST = 4, 200
+_SHOWN, _LONGEST = 8, 200
 """Alerts of a message that are shown, and characters of each of their nine texts: with every one of them escaped less
 than the 40,000 that Slack takes (docs.slack.dev, chat.postMessage)."""
 
