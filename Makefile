@@ -22,7 +22,7 @@ else
 endif
 
 test: .venv/dev.done ## every test that a fresh machine can run
-	.venv/bin/python -m pytest -n $(WORKERS) -ra
+	.venv/bin/python -m pytest -n $(WORKERS) -ra $(AGAIN)
 
 faults: .venv/dev.done ## the tests of what watch must survive, with every call and 400 kills instead of a sample
 	VEDETTE_FAULTS=ci .venv/bin/python -m pytest -n $(WORKERS) -ra tests/faults
@@ -58,7 +58,7 @@ lab: .venv/dev.done ## real servers on loopback with both engines, until Ctrl-C;
 	@.venv/bin/python -m lab
 
 test-lab: .venv/dev.done ## a real act for each rule, from the server to Slack's stand-in, by both engines
-	VEDETTE_LAB=1 .venv/bin/python -m pytest -ra tests/lab
+	VEDETTE_LAB=1 .venv/bin/python -m pytest -ra tests/lab $(AGAIN)
 
 record: .venv/dev.done ## record examples/logs anew from the lab's servers (root, two minutes)
 	@.venv/bin/python -m lab --build
