@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from lab.acts import Act
@@ -92,14 +93,19 @@ def _tells(alert: Mapping[str, Any], act: Act) -> bool:
     return alert["rule"] == act.rule and act.mark in said
 
 
-def blind(lab: Lab) -> dict[str, set[str]]:
-    """Rule -> the links that `vedette prove` finds broken; rules without any are left out."""
-    words = ("--here", "--state", str(lab.watch.state), "--policy", str(lab.kube.policy_file), "-o", "json")
-    done = lab.watch.command("prove", *words)
+def proven(lab: Lab, *words: str | Path) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Rule -> link -> what `vedette prove` says of it, as JSON has it. `words`: more of the command's."""
+    done = lab.watch.command("prove", "--state", str(lab.watch.state), "-o", "json", *map(str, words))
     assert done.returncode in (0, 1), done.stderr
+    return {one["rule"]: {link["link"]: link for link in one["links"]} for one in json.loads(done.stdout)}
+
+
+def blind(lab: Lab, *words: str | Path) -> dict[str, set[str]]:
+    """Rule -> the links that `vedette prove` finds broken; rules without any are left out. `words`: in place of the
+    lab's audit policy."""
     found = {
-        one["rule"]: {link["link"] for link in one["links"] if link["state"] == "BLIND"}
-        for one in json.loads(done.stdout)
+        rule: {name for name, link in links.items() if link["state"] == "BLIND"}
+        for rule, links in proven(lab, *(words or ("--here", "--policy", lab.kube.policy_file))).items()
     }
     return {rule: links for rule, links in found.items() if links}
 

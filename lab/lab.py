@@ -31,6 +31,8 @@ from lab.watch import Daemon
 from vedette.render.rights import vault_policy
 
 PEOPLE = {files.OWNER: "oidc:admins", "dev@example.org": "oidc:devs"}
+NODE = "system:node:k8s-node2"
+"""A kubelet's name, with a token in `kube.tokens`: no program of the lab has it."""
 _PORTS = ("alertmanager", "ruler_alertmanager", "loki", "loki_grpc", "promtail", "webhook")
 NEEDS = ("etcd", "kube-apiserver", "kube-controller-manager", "vault", "loki", "promtail")
 ADMIN = "lab-admins"
@@ -244,7 +246,9 @@ class Lab:
         self.loki.write_rules(self.render("loki", *self._job_words()))
 
     def _start_kube(self, folder: Path) -> None:
-        self.kube = ApiServer(folder, self.policy, " ".join(self._webhook), people=PEOPLE, cluster=True)
+        self.kube = ApiServer(
+            folder, self.policy, " ".join(self._webhook), people={**PEOPLE, NODE: "system:nodes"}, cluster=True
+        )
         self._close.callback(self.kube.stop)
         kube = self.kube
         for namespace in ("vault", "lab", "vedette"):

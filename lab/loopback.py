@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from lab.asking import ask
+from lab.asking import INSIDE, ask
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,16 @@ def serving(answering: Answering | Reply, context: ssl.SSLContext | None = None,
         server.close()
 
 
-def proxy(target: str) -> Loopback:
+def proxy(target: str, source: str = INSIDE) -> Loopback:
     """A reverse proxy before the server at `target` (a base URL), which says in X-Forwarded-For where a request came
-    from, whatever the request says of that itself."""
+    from, whatever the request says of that itself. `source`: its own address."""
 
     def answering(asked: Asked) -> Reply:
         headers = {**asked.headers, "x-forwarded-for": asked.source}
         for hop in ("host", "connection", "content-length"):
             headers.pop(hop, None)
-        status, answer = ask(asked.method, target + asked.path, headers=headers, body=asked.body or None)
+        body = asked.body or None
+        status, answer = ask(asked.method, target + asked.path, headers=headers, body=body, source=source)
         return Reply(status, b"" if answer is None else json.dumps(answer).encode())
 
     return Loopback(answering)

@@ -83,6 +83,25 @@ def test_retention_counts_only_where_it_is_enforced() -> None:
     assert found(Config(limited(retention_stream=True), retention_enabled=True)) == [("unknown", "some")]
 
 
+def test_the_retention_of_a_job_is_judged() -> None:
+    """As `vedette render loki-config` writes it; of another job it does not matter, and other selectors are unknown."""
+
+    def judged(selector: str, days: float | None, period: float = 0) -> list[tuple[str, str]]:
+        config = Config(
+            limited(retention_stream=True, retention_period=period * DAY),
+            retention_enabled=True,
+            retention_of=((selector, None if days is None else days * DAY),),
+        )
+        return [(str(one.state), one.what) for one in limit_checks(config, GROUPS, 90 * DAY, ("kube-audit",))]
+
+    ok = [("ok", "no limit of Loki's is below what the rules need")]
+    assert judged('{job="kube-audit"}', 90) == ok
+    assert judged('{job="kube-audit"}', 90, period=7) == ok
+    assert judged('{job="kube-audit"}', 7) == [("wrong", 'retention_stream of {job="kube-audit"} is 7 days')]
+    assert judged('{job="other"}', 7) == ok
+    assert [state for state, _ in judged('{job=~"kube.*"}', 90)] == ["unknown"]
+
+
 def test_what_is_not_told_is_not_well() -> None:
     """Settings that cannot be asked for, a line's length that is not in them, overrides that they do not show."""
     (unasked,) = limit_checks(Unasked("404", 404), GROUPS, DAY)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from email.utils import parsedate_to_datetime
 
@@ -126,6 +126,8 @@ class Config:
     directory: str = ""
     """Where rule files lie, a folder a tenant, if they are files; else nothing."""
     retention_enabled: bool = False
+    retention_of: tuple[tuple[str, float | None], ...] = ()
+    """Selectors of streams with a retention of their own, and its seconds."""
 
 
 class _Groups(msgspec.Struct):
@@ -220,7 +222,14 @@ class LokiRuler:
             discovery=ruler.get("enable_alertmanager_discovery") is True,
             directory=next((str(folder) for folder in folders if folder), ""),
             retention_enabled=_part(said, "compactor").get("retention_enabled") is True,
+            retention_of=tuple(_retentions(limits.get("retention_stream"))),
         )
+
+
+def _retentions(said: object) -> Iterator[tuple[str, float | None]]:
+    for one in said if isinstance(said, list) else ():
+        if isinstance(one, Mapping):
+            yield str(one.get("selector", "")), _seconds(one.get("period"))
 
 
 def limits_of(said: Mapping[str, object]) -> Limits:

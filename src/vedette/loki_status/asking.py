@@ -94,7 +94,7 @@ def status(lines: LokiClient, ruler: LokiClient, wanted: Wanted, tenant: str = "
         *health_checks(wanted.groups, seen, now),
         *ruler_checks(seen),
         *alertmanager_checks(config, _alertmanagers(config), seen.metrics, seen.tenant),
-        *limit_checks(config, wanted.groups, wanted.retention),
+        *limit_checks(config, wanted.groups, wanted.retention, tuple(wanted.jobs.values())),
         *discard_checks(seen.metrics, seen.tenant),
         *stream_checks(_streams(lines, wanted)),
     ]

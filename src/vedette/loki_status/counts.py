@@ -97,7 +97,7 @@ def _notifications(metrics: Sequence[Sample], tenant: str) -> Iterator[Check]:
             State.WRONG,
             "the ruler knows no Alertmanager",
             "rules fire, and nobody is told",
-            "set ruler.alertmanager_url",
+            "set ruler.alertmanager_url; in the Helm chart's values that is loki.rulerConfig.alertmanager_url",
         )
         return
     sent, errors, dropped, queued = (
@@ -192,11 +192,13 @@ def alertmanager_checks(
             if isinstance(metrics, Unasked)
             else total(metrics, "loki_prometheus_notifications_alertmanagers_discovered", user=tenant)
         )
+        # Metrics of a part of Loki that has no ruler say nothing of whom the ruler tells.
+        has_ruler = isinstance(metrics, Unasked) or total(metrics, "loki_ruler_managers_total") is not None
         if not known:
             yield Check(
                 "alertmanager",
-                State.WRONG if known == 0 or isinstance(metrics, Unasked) else State.UNKNOWN,
+                State.WRONG if known == 0 or has_ruler else State.UNKNOWN,
                 "ruler.alertmanager_url is empty",
                 "rules fire, and nobody is told",
-                "set it to Alertmanager's base URL",
+                "set it to Alertmanager's base URL; in the Helm chart's values under loki.rulerConfig, not loki.ruler",
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -37,13 +38,18 @@ _ALWAYS: Mapping[str, tuple[str, ...]] = {
 """What the servers write in nearly every event, so that its absence in all is a fault of the way."""
 _FEW, _STAGED = 20, 50
 """Lines of which it can be said that all lack something; a stage."""
+_IS_CUT = "is JSON that ends before its end: it is cut"
+_UNCUT = "raise the shipper's limit and max_line_size (1MB): a line cut short is no event"
 _WHOLE = "let the shipper send every line, whole, as the server wrote it"
+_JOB = re.compile(r'\{\s*job\s*=\s*"([^"\\]+)"\s*,?\s*\}')
 _SHORT = {"kube_audit": "kube", "vault_audit": "vault", "sshd": "sshd"}
 """Format -> as `--job` calls it."""
 
 
-def limit_checks(config: Config | Unasked, expected: Sequence[ExpectedGroup], retention: float) -> Iterator[Check]:
-    """The limits that would cost an alert. `retention`: seconds that lines are wanted to be kept."""
+def limit_checks(
+    config: Config | Unasked, expected: Sequence[ExpectedGroup], retention: float, jobs: Collection[str] = ()
+) -> Iterator[Check]:
+    """The limits that would cost an alert. `retention`: seconds that lines of `jobs` are wanted to be kept."""
     if isinstance(config, Unasked):
         yield Check(
             "limit",
@@ -55,7 +61,7 @@ def limit_checks(config: Config | Unasked, expected: Sequence[ExpectedGroup], re
         return
     limits = config.limits
     found = [*_line_limits(limits), *_query_limits(limits), *_rule_limits(limits, expected)]
-    found += _retention(config, retention)
+    found += _retention(config, retention, jobs)
     yield from found
     if limits.per_tenant_override_config:
         yield Check(
@@ -118,19 +124,26 @@ def _rule_limits(limits: Limits, expected: Sequence[ExpectedGroup]) -> Iterator[
         yield _low(name, str(limits.ruler_max_rule_groups_per_tenant), why, f"{len(expected)} or more, or 0")
 
 
-def _retention(config: Config, wanted: float) -> Iterator[Check]:
-    kept = config.limits.retention_period
+def _retention(config: Config, wanted: float, jobs: Collection[str]) -> Iterator[Check]:
     if not config.retention_enabled:
         return
-    if kept and wanted and kept < wanted:
+    own = {found[1]: kept for selector, kept in config.retention_of if (found := _JOB.fullmatch(selector))}
+    kept = config.limits.retention_period
+    if kept and wanted and kept < wanted and not (jobs and own.keys() >= set(jobs)):
         why = f"{span(wanted)} are wanted (watch.evidence_for): what answers an alert is gone before"
         yield _low("retention_period", span(kept), why, f"{wanted / 3600:.0f}h, or set watch.evidence_for lower")
-    if config.limits.retention_stream:
+    for job, period in own.items():
+        if job in jobs and period and period < wanted:
+            why = f"{span(wanted)} are wanted (watch.evidence_for)"
+            yield _low(f'retention_stream of {{job="{job}"}}', span(period), why, f"{wanted / 3600:.0f}h for it")
+    if config.limits.retention_stream and (
+        not config.retention_of or len(own) < len({selector for selector, _ in config.retention_of})
+    ):
         yield Check(
             "limit",
             State.UNKNOWN,
             "some streams have a retention of their own (limits_config.retention_stream)",
-            "which streams a selector chooses is not judged here",
+            "which streams a selector chooses is not judged here, but for those of one job",
             "see that none of them is a log that rules need",
         )
 
@@ -167,12 +180,9 @@ def _stream(source: str, stream: Stream) -> Check:
             "look at the shipper, and at the log it reads",
             of=(source,),
         )
-    what, mend = (
-        f"the last line of {name} ",
-        "have the shipper take the wrapping off (docker, cri stages) and raise max_line_size",
-    )
     if fault := _fault(source, stream.line):
-        what += fault
+        what = f"the last line of {name} {fault}"
+        mend = _UNCUT if fault == _IS_CUT else "have the shipper take the wrapping off (docker, cri stages)"
     elif found := _faults(source, stream.lines):
         what, mend = f"of the last lines of {name} {found[0]}", found[1]
     else:
@@ -188,7 +198,7 @@ def _faults(source: str, lines: Sequence[str]) -> tuple[str, str] | None:
     events = [event for line in lines if (event := _decoded(line)) is not None]
     if len(events) < len(lines):
         said = f"{len(lines) - len(events)} of {len(lines)} are not JSON: they are cut, or something stands around them"
-        return said, "raise the shipper's limit and max_line_size (1MB): a line cut short is no event"
+        return said, _UNCUT
     newest = [event for event in events[:_FEW] if isinstance(event, dict)]
     if len(newest) < _FEW:
         return None
@@ -222,7 +232,7 @@ def _fault(source: str, line: str) -> str:
         return ""
     event = _decoded(line)
     if event is None:
-        return "is not JSON: something stands around it, or it is cut"
+        return _IS_CUT if line.lstrip().startswith("{") else "is not JSON: something stands around it"
     if isinstance(event, dict) and all(key in event for key in keys):
         return ""
     return f"is no {source} event: it has no {' and '.join(keys)} at its top, so something is wrapped around it"

@@ -107,6 +107,9 @@ def _nothing(expected: Sequence[ExpectedGroup], seen: RulerSeen) -> Check:
         folder = "" if isinstance(seen.config, Unasked) else seen.config.directory
         place = f"{folder}/{seen.tenant}/vedette.yaml" if folder else "the ruler's storage"
         mend = f"write `vedette render loki` to {place}; or another --tenant has them"
+        if not isinstance(seen.config, Unasked) and not seen.config.alertmanagers:
+            # Nothing is set of the ruler at all: the settings are not read from where they stand.
+            mend += "; in the Helm chart's values the ruler's settings stand under loki.rulerConfig, not loki.ruler"
     return Check("rules", State.WRONG, what, "no rule can fire", mend)
 
 

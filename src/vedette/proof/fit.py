@@ -52,7 +52,7 @@ def misfits(rule: Rule, settings: Settings, seen: Seen) -> Iterator[Misfit]:
     if rule.name == "K2":
         yield from _nodes(settings, seen)
     yield from _excused(rule, settings, seen.formats.get("kube_audit", SeenFormat()))
-    yield from _noise(rule, seen)
+    yield from _noise(rule, settings, seen)
 
 
 def _owner(rule: Rule, owner: str, found: SeenFormat) -> Iterator[Misfit]:
@@ -96,12 +96,14 @@ def _excused(rule: Rule, settings: Settings, found: SeenFormat) -> Iterator[Misf
                 yield Misfit(State.READY, why, f"actor: {near[0]}, if that is who it is")
 
 
-def _noise(rule: Rule, seen: Seen) -> Iterator[Misfit]:
+def _noise(rule: Rule, settings: Settings, seen: Seen) -> Iterator[Misfit]:
     alerts = seen.alerts.get(rule.name)
     if not alerts:
         return
     acts = seen.acts.get(rule.name, Counter[str]())
-    for actor in sorted(name for name in acts if _CONTROLLER.fullmatch(name) and acts[name] >= NOISY):
+    noisy = sorted(name for name in acts if _CONTROLLER.fullmatch(name) and acts[name] >= NOISY)
+    # Who is excused by now was noise before.
+    for actor in (name for name in noisy if not settings.excuses(rule.name, name, "delete", "default")):
         why = f"it fires on {actor}, which is Kubernetes itself: {acts[actor]:,} acts in {alerts[actor]} alerts"
         yield Misfit(State.READY, why, f"automation: - {{actor: {actor}, rule: {rule.name}, reason: …}}, without off")
         return

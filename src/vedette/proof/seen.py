@@ -27,8 +27,12 @@ class Tail:
     events: int
     fields: frozenset[str] = frozenset()
     """Of the fields that were asked for those that some event has."""
+    latest: int = 0
+    """Nanoseconds since 1970 UTC of the newest."""
     stages: frozenset[str] = frozenset()
     """Of audit events of Kubernetes."""
+    actors: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -135,7 +139,8 @@ def _tail(source: str, kept: deque[Event], asked: Mapping[str, tuple[str, ...]])
     fields = frozenset(text for text, steps in asked.items() if any(one.values(steps).items for one in kept))
     said = (one.values(("stage",)).items for one in kept if one.format == "kube_audit")
     stages = frozenset(stage for items in said for stage in items if isinstance(stage, str))
-    return Tail(source, len(kept), fields, stages)
+    actors, addresses = (frozenset(one.text(name) for one in kept) - {""} for name in ("actor", "address"))
+    return Tail(source, len(kept), fields, max(one.time for one in kept), stages, actors, addresses)
 
 
 def _count(names: Counter[str], name: str) -> None:

@@ -132,9 +132,7 @@ class Behind:
             made, failed = (requests or {}).get(kind, (0, 0))
             if made and made == failed:
                 why = f"{receiver}: not one of Alertmanager's {made} requests to {kind} since its start went through"
-                found.append(
-                    Told(State.BLIND, why, _MEND)
-                )
+                found.append(Told(State.BLIND, why, _MEND))
                 continue
             for_kind = list(self._slack(routing, receiver)) if kind == "slack" else []
             dead = [one for one in for_kind if one.state is State.BLIND]

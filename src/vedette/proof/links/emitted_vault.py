@@ -24,7 +24,7 @@ NAME = "emitted"
 FORMAT = "vault_audit"
 FEW = 50
 """Entries of which it cannot be said that all clients look like one."""
-_LOOPBACK = Networks.of(("127.0.0.0/8", "::1/128"))
+_LOOPBACK = Networks.of(("127.0.0.1/32", "::1/128"))
 _INSIDE, _OUTSIDE = "127.0.0.1", "192.0.2.1"
 """An address that every case trusts, and one that none does (RFC 5737)."""
 _ENABLE = "`vedette render vault-audit` prints the commands"
@@ -157,20 +157,20 @@ class EmittedVault:
         elsewhere = _INSIDE if inside else _OUTSIDE
         silenced = {one.case.name for one in cases if not self._fires_from(rule, one, elsewhere)}
         state, reason, mend = said
-        why = (
-            f"every one of {self._seen.addresses.total():,} addresses is {address}: a proxy's, for all clients{reason}"
-        )
+        why = f"every address is {address} lately, whoever it was: a proxy's, for all clients{reason}"
         return [
             replace(one, state=state, why=why, mend=mend) if one.name in silenced and one.state is State.READY else one
             for one in variants
         ]
 
     def _only_address(self) -> str:
-        found = self._seen.addresses
-        if found.total() < FEW or len(found) != 1:
-            return ""
-        address = next(iter(found))
-        return "" if _LOOPBACK.contains(address) else address
+        """The address that all of several callers have lately, or nothing; one caller alone has but one of his own."""
+        for tail in self._seen.tails:
+            if tail.events >= FEW and len(tail.addresses) == 1 and len(tail.actors) > 1:
+                (address,) = tail.addresses
+                if not _LOOPBACK.contains(address):
+                    return address
+        return ""
 
     def _fires_from(self, rule: Rule, one: _Told, address: str) -> bool:
         lines = []
