@@ -193,11 +193,6 @@ def test_a_shipper_that_begins_to_drop_is_seen_before_the_old_records_are_gone()
         assert checked(name, seen([*healthy, *[changed] * 100])).state is State.READY
 
 
-def test_a_rule_that_takes_any_stage_does_not_miss_one() -> None:
-    """K2 judges a request at whatever stage it is written."""
-    assert checked("K2", seen([kube(stage="RequestReceived")] * 60)).state is State.READY
-
-
 def test_writes_without_an_end_are_told_of() -> None:
     """A size limit that leaves large events out; the rules fire on the others."""
     found = seen([kube()] * 60)
