@@ -154,7 +154,11 @@ def _ruler(settings: Settings, args: argparse.Namespace) -> Ruler | None:
     try:
         return Ruler(tuple(status(lines, ruler, wanted(settings, asked), tenant)), refused)
     except (CannotAsk, BadSecret, OSError) as error:
-        return Ruler(fault=f"no Loki could be asked: {error}")
+        # What CannotAsk says ends with what to do.
+        why, _, mend = str(error).rpartition("; ") if isinstance(error, CannotAsk) else (str(error), "", "")
+        return Ruler(
+            fault=f"no Loki could be asked: {why}", mend=mend or "name its address and token_file in sources: loki:"
+        )
     finally:
         lines.close()
         ruler.close()

@@ -81,7 +81,8 @@ class ByAlertmanager:
         routing = member.routing
         if routing.root is None or routing.unread:
             problem = routing.problems[0].message if routing.problems else "no route"
-            return Told(State.UNKNOWN, f"{member.url}: its routes cannot be read: {problem}")
+            mend = "amtool check-config; vedette render alertmanager --check"
+            return Told(State.UNKNOWN, f"{member.url}: its routes cannot be read: {problem}", mend)
         if (kept := _kept_back(labels, member)) is not None:
             return kept
         routes = routing.root.told(labels)

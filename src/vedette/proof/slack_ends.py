@@ -56,7 +56,11 @@ class BySlackApp:
             self._client.auth_test()
             self._client.history(self._channel, limit=1)
         except Refused as error:
-            word = str(error) or f"status {error.answer.status}"
+            word = str(error)
+            if not word or word in _PASSING:
+                # Not Slack's own no: something stands before it, or it is not well.
+                said = word or f"status {error.answer.status}, and no word of Slack's"
+                return Told(State.UNKNOWN, f"Slack could not be asked: {said}", _UNASKED)
             if word == "missing_scope":
                 mend = "grant the scope channels:history, so that messages can be read back"
                 why = f"Slack lets the app post, not read ({word})"
@@ -65,10 +69,12 @@ class BySlackApp:
                 State.BLIND, f"Slack refuses: {word}", _SLACK_MENDS.get(word, "mend sinks: slack: in vedette.yaml")
             )
         except (NoAnswer, BadSecret, ValueError) as error:
-            return Told(State.UNKNOWN, f"Slack could not be asked: {error}")
+            return Told(State.UNKNOWN, f"Slack could not be asked: {error}", _UNASKED)
         return Told(State.READY, f"Slack channel {self._channel}")
 
 
+_PASSING = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+_UNASKED = "see that Slack can be reached from here, and that this user may read token_file or webhook_url_file"
 _SLACK_MENDS = {
     "not_in_channel": "invite the app: /invite @NAME in the channel",
     "channel_not_found": "write the channel's id (C…) in sinks: slack:, and invite the app where it is private",
@@ -102,11 +108,12 @@ class BySlackWebhook:
                 return Told(State.READY, "Slack's incoming webhook answers")
             why = f"Slack's incoming webhook answers {error.answer.status} {word}".rstrip()
             if error.answer.status in (429, 500, 502, 503):
-                return Told(State.UNKNOWN, why)
+                return Told(State.UNKNOWN, why, "ask again later")
             return Told(State.BLIND, why, "make a new incoming webhook and write its URL into webhook_url_file")
         except (NoAnswer, BadSecret) as error:
-            return Told(State.UNKNOWN, f"Slack could not be asked: {error}")
-        return Told(State.UNKNOWN, "Slack took an empty message, which it should not")
+            return Told(State.UNKNOWN, f"Slack could not be asked: {error}", _UNASKED)
+        mend = "see that the URL in webhook_url_file is one of Slack's"
+        return Told(State.UNKNOWN, "Slack took an empty message, which it should not", mend)
 
 
 class Reader(NamedTuple):

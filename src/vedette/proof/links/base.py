@@ -60,6 +60,8 @@ class Ruler:
     """Rule -> why it is not rendered for Loki at all."""
     fault: str = ""
     """Why it could not be asked, or nothing."""
+    mend: str = ""
+    """What to do about that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Emitted:
         if not isinstance(self._policy, AuditPolicy):
             # What nobody has named yet is no news to a watcher; what can no longer be read is.
             told_by = "settings" if self._policy is None else ""
-            mend = UNKNOWN_POLICY if self._policy is None else ""
+            mend = UNKNOWN_POLICY if self._policy is None else self._policy.problems[0].mend or "let this user read it"
             return LinkResult(NAME, State.UNKNOWN, _unread(self._policy), mend, told_by=told_by)
         try:
             emission = self._emission(rule)

@@ -33,7 +33,7 @@ class OnLoki:
     def check(self, rule: Rule) -> LinkResult:
         """BLIND where Loki cannot carry the rule, or where a check that is about it, or about all, found it broken."""
         if self.ruler.fault:
-            return LinkResult(self.name, State.UNKNOWN, self.ruler.fault)
+            return LinkResult(self.name, State.UNKNOWN, self.ruler.fault, self.ruler.mend)
         if rule.name in self.ruler.refused:
             why = f"Loki cannot carry it: {self.ruler.refused[rule.name]}"
             return LinkResult(self.name, State.BLIND, why, "vedette watch, beside Loki or upon it")

@@ -87,7 +87,8 @@ class Shipped:
     def check(self, rule: Rule) -> LinkResult:
         """BLIND where what a document of the rule reads does not come; second sources are only told of."""
         if self._seen.fault:
-            return LinkResult(NAME, State.UNKNOWN, self._seen.fault)
+            mend = "name the folder of the store with --state, and ask as the user that `vedette watch` runs as"
+            return LinkResult(NAME, State.UNKNOWN, self._seen.fault, mend)
         parts = [self._part(rule, one) for one in rule.detections if one.name not in rule.left_out]
         first = [one for one in parts if not one.second]
         if not first:
