@@ -66,18 +66,18 @@ def before(lab: Lab, *rules: Mapping[str, object]) -> str:
     return yaml.safe_dump(whole, sort_keys=False)
 
 
-def named(found: Links, link: str, *words: str, mend: str = "") -> None:
-    """The link of a rule is broken, for this reason and with this mend."""
+def named(found: Links, link: str, *words: str, mend: str = "") -> bool:
+    """The link of a rule is broken, for this reason and with this mend; shows what it is instead where it is not."""
     assert found[link]["state"] == "BLIND", found
     assert all(word in str(found[link]) for word in words), found[link]
-    assert mend in str(found[link]["mend"]), found[link]
+    return mend in str(found[link]["mend"])
 
 
-def noted(found: Links, link: str, *words: str, mend: str = "") -> None:
-    """The link holds, and this is said of it."""
+def noted(found: Links, link: str, *words: str, mend: str = "") -> bool:
+    """The link holds, and this is said of it; shows what it is instead where it is not."""
     assert found[link]["state"] == "READY", found[link]
     assert all(word in found[link]["why"] for word in words), found[link]
-    assert mend in found[link]["mend"], found[link]
+    return mend in found[link]["mend"]
 
 
 def not_blind(lab: Lab, *words: str | Path, seconds: float = LATEST) -> None:
@@ -130,7 +130,7 @@ def test_the_policy_s_file_changed_on_the_host(lab: Lab) -> None:
         found = proven(lab, "K3", "K7")
         until(lambda: any("K6.file" in one["detections"] for one in lab.watch.alerts()), "K6.file", LATEST)
     line = next(number for number, text in enumerate(dropping.splitlines(), 1) if "level: None" in text)
-    named(found["K3"], "emitted", f"{file}:{line} drops it (level None)", mend=f"{file}:{line}")
+    assert named(found["K3"], "emitted", f"{file}:{line} drops it (level None)", mend=f"{file}:{line}")
     assert found["K7"]["emitted"]["state"] == "READY"
     (alert,) = [one for one in lab.watch.alerts() if "K6.file" in one["detections"]]
     assert file.name in alert["object"]
@@ -145,7 +145,7 @@ def test_metadata_for_bindings_and_roles(lab: Lab) -> None:
         found = proven(lab, "K3", "K7", "K8", "--here", "--policy", file)
     line = next(number for number, one in enumerate(text.splitlines(), 1) if "level: Metadata" in one)
     for rule in ("K7", "K8"):
-        named(found[rule], "emitted", f"{file}:{line} writes it at Metadata", mend="Request")
+        assert named(found[rule], "emitted", f"{file}:{line} writes it at Metadata", mend="Request")
     assert found["K3"]["emitted"]["state"] == "READY"
     healthy(lab, "K7", "K8")
 
@@ -156,7 +156,7 @@ def test_a_stage_filtered_by_the_policy(lab: Lab) -> None:
     with policy(lab, yaml.safe_dump(whole)) as file:
         found = proven(lab, *sorted(KUBE), "--here", "--policy", file)
     for rule in ("K3", "K5", "K7", "K8"):
-        named(found[rule], "emitted", "ResponseComplete")
+        assert named(found[rule], "emitted", "ResponseComplete")
     healthy(lab, "K3")
 
 
@@ -169,12 +169,12 @@ def test_an_apply_erased_from_the_log(lab: Lab) -> None:
     with policy(lab, text) as file:
         found = proven(lab, "K10", "--here", "--policy", file, "--kube-version", "1.34")
         mended = proven(lab, "K10", "--here", "--policy", file, "--kube-version", "1.37")
-    named(found["K10"], "emitted", "RequestReceived", mend="RequestReceived")
+    assert named(found["K10"], "emitted", "RequestReceived", mend="RequestReceived")
     assert mended["K10"]["emitted"]["state"] != "BLIND"
     flags = lab.folder / "flags"
     flags.write_text("kube-apiserver --audit-policy-file=/p --audit-webhook-config-file=/w\n")
     lossy = proven(lab, "K10", "--here", "--policy", lab.kube.policy_file, "--apiserver-flags", flags)
-    named(lossy["K10"], "emitted", "costs its whole batch", mend="--audit-webhook-truncate-enabled=true")
+    assert named(lossy["K10"], "emitted", "costs its whole batch", mend="--audit-webhook-truncate-enabled=true")
     healthy(lab, "K10")
 
 
@@ -188,9 +188,9 @@ def test_an_owner_with_a_slip(lab: Lab) -> None:
         until(lambda: "K9" in blind(lab, "K9"), "the owner's request is kept", LATEST)
         found = proven(lab, "K3", "K4", "K9")
     mend = f"owner: {{name: {files.OWNER}}}"
-    named(found["K9"], "allowed", f"the owner {slip} never came", f"{files.OWNER} did", mend=mend)
+    assert named(found["K9"], "allowed", f"the owner {slip} never came", f"{files.OWNER} did", mend=mend)
     for rule in ("K3", "K4"):
-        noted(found[rule], "allowed", f"the owner {slip} never came", "excuses a name nobody has", mend=mend)
+        assert noted(found[rule], "allowed", f"the owner {slip} never came", "excuses a name nobody has", mend=mend)
     healthy(lab, "K3", "K4", "K9")
 
 
@@ -202,7 +202,7 @@ def test_a_quarter_of_the_nodes_network(lab: Lab) -> None:
     with settings(lab, networks={**networks, "nodes": ["127.0.20.0/24"]}):
         words = "2 of 3 addresses of nodes are outside the trusted networks (127.0.21.7, 127.0.23.9)"
         until(lambda: words in proven(lab, "K2")["K2"]["allowed"]["why"], "the nodes' requests are kept", LATEST)
-        noted(proven(lab, "K2")["K2"], "allowed", words, mend="name the nodes' whole network")
+        assert noted(proven(lab, "K2")["K2"], "allowed", words, mend="name the nodes' whole network")
     with settings(lab, networks={**networks, "nodes": ["127.0.20.0/22"]}):
         assert "nodes" not in proven(lab, "K2")["K2"]["allowed"]["why"]
 
@@ -220,7 +220,7 @@ def test_noise_from_controllers(lab: Lab) -> None:
         until(
             lambda: words in proven(lab, "K5")["K5"]["allowed"]["why"], "the controller's work is told", 60.0, every=1.0
         )
-        noted(proven(lab, "K5")["K5"], "allowed", words, mend="automation")
+        assert noted(proven(lab, "K5")["K5"], "allowed", words, mend="automation")
     assert words not in proven(lab, "K5")["K5"]["allowed"]["why"]
     healthy(lab, "K5")
 
@@ -237,7 +237,7 @@ def test_a_silence_left_on(lab: Lab) -> None:
         client.delete_silence(silence)
         client.close()
     for rule in ("K3", "V4"):
-        named(found[rule], "delivered", "by ann: the move", mend=f"amtool silence expire {silence}")
+        assert named(found[rule], "delivered", "by ann: the move", mend=f"amtool silence expire {silence}")
     assert found["K2"]["delivered"]["state"] == "READY"
     healthy(lab, "K3", "V4")
 
@@ -256,8 +256,8 @@ def test_an_inhibition(lab: Lab) -> None:
     finally:
         client.close()
         lab.alertmanager.restart(config)
-    noted(quiet["K3"], "delivered", "other alerts can hold it back")
-    named(found["K3"], "delivered", "held back by an inhibition while Maintenance fires", mend="inhibit_rules")
+    assert noted(quiet["K3"], "delivered", "other alerts can hold it back")
+    assert named(found["K3"], "delivered", "held back by an inhibition while Maintenance fires", mend="inhibit_rules")
     assert found["K7"]["delivered"]["state"] == "READY"
     healthy(lab, "K3")
 
@@ -280,7 +280,7 @@ def test_slack_says_404_to_the_webhook(lab: Lab) -> None:
         lab.slack.answer = None
         lab.alertmanager.restart(config)
     for found in (behind, direct):
-        named(found["K3"], "delivered", "404 no_service", mend="make a new incoming webhook")
+        assert named(found["K3"], "delivered", "404 no_service", mend="make a new incoming webhook")
     healthy(lab, "K3")
 
 
@@ -293,7 +293,7 @@ def test_slack_says_404_to_the_app(lab: Lab) -> None:
         ACTS["V4"](lab)
         words = "requests to slack since its start went through"
         until(lambda: words in proven(lab, "V4")["V4"]["delivered"]["why"], "Alertmanager has tried", LATEST, every=0.5)
-        named(proven(lab, "K3")["K3"], "delivered", words, mend="the receiver's URL, token or channel")
+        assert named(proven(lab, "K3")["K3"], "delivered", words, mend="the receiver's URL, token or channel")
     finally:
         lab.slack.answer = None
         lab.alertmanager.restart(config)
@@ -317,7 +317,7 @@ def test_an_app_that_is_not_in_its_channel(lab: Lab) -> None:
     finally:
         lab.slack.member = True
     for found in (behind, direct):
-        named(found["K3"], "delivered", "not_in_channel", mend="/invite")
+        assert named(found["K3"], "delivered", "not_in_channel", mend="/invite")
     assert direct["K3"]["delivered"]["in_part"]
     assert Path(token).read_text() == TOKEN
 
@@ -362,10 +362,12 @@ def test_what_a_shipper_takes(lab: Lab) -> None:
         healthy(lab, "K2", "K3", "K7", "K9")
     mend = "let the shipper send every record, as the server wrote it"
     for rule in ("K2", "K9"):
-        named(array[rule], "shipped", "none of the last 200 kube_audit events of shipped has sourceIPs", mend=mend)
+        assert named(
+            array[rule], "shipped", "none of the last 200 kube_audit events of shipped has sourceIPs", mend=mend
+        )
     assert array["K3"]["shipped"]["state"] == "READY"
     for rule in ("K2", "K3", "K7"):
-        named(stage[rule], "shipped", "events of shipped is at stage ResponseComplete", mend=mend)
+        assert named(stage[rule], "shipped", "events of shipped is at stage ResponseComplete", mend=mend)
 
 
 def test_a_job_label_renamed(lab: Lab) -> None:
@@ -380,7 +382,9 @@ def test_a_job_label_renamed(lab: Lab) -> None:
     finally:
         lab.promtail.restart(lab.promtail_settings())
     for rule in ("V4", "V7"):
-        named(found[rule], "shipped", '{job="vault-audit"} has no line since', '{job="vault"}', mend="--job vault=NAME")
+        assert named(
+            found[rule], "shipped", '{job="vault-audit"} has no line since', '{job="vault"}', mend="--job vault=NAME"
+        )
     assert found["K3"]["shipped"]["state"] == "READY"
     not_blind(lab, *words)
 
@@ -392,7 +396,7 @@ def test_a_shipper_that_cuts_lines(lab: Lab) -> None:
     now = time.time_ns()
     lab.loki.push([({"job": "kube-audit", "host": "cutting"}, [(now, line[:200])])])
     found = proven(lab, *words)
-    named(found["K3"], "shipped", "cut", mend="raise the shipper's limit and max_line_size")
+    assert named(found["K3"], "shipped", "cut", mend="raise the shipper's limit and max_line_size")
     assert found["V4"]["shipped"]["state"] == "READY"
     later = [(now + 1 + number, line) for number in range(210)]
     lab.loki.push([({"job": "kube-audit", "host": "cutting"}, later)])
@@ -413,8 +417,8 @@ def test_one_broken_rule_file_and_a_size_limit(lab: Lab) -> None:
         (lab.loki.rules / "broken.yaml").unlink()
         lab.loki.restart(whole)
     for rule in ("K3", "V4"):
-        named(found[rule], "matched", "a rule file is broken", "broken.yaml", mend="mend or remove the file")
-        named(found[rule], "shipped", "max_line_size is 256 KB", mend="set limits_config.max_line_size to 1MB")
+        assert named(found[rule], "matched", "a rule file is broken", "broken.yaml", mend="mend or remove the file")
+        assert named(found[rule], "shipped", "max_line_size is 256 KB", mend="set limits_config.max_line_size to 1MB")
     not_blind(lab, *words, seconds=60.0)
 
 
@@ -431,8 +435,8 @@ def test_a_ruler_under_a_dead_key(lab: Lab) -> None:
     finally:
         lab.loki.restart(whole)
     for rule in ("K3", "V4"):
-        named(found[rule], "matched", "no rule", mend="loki.rulerConfig")
-        named(found[rule], "delivered", "ruler.alertmanager_url is empty")
+        assert named(found[rule], "matched", "no rule", mend="loki.rulerConfig")
+        assert named(found[rule], "delivered", "ruler.alertmanager_url is empty")
     not_blind(lab, *words, seconds=60.0)
 
 
@@ -454,7 +458,7 @@ def test_an_owner_behind_a_proxy(lab: Lab) -> None:
             found = proven(lab, "V4", "V7")
     finally:
         far.close()
-    named(found["V7"], "emitted", f"every address is {address} lately", mend="x_forwarded_for_authorized_addrs")
+    assert named(found["V7"], "emitted", f"every address is {address} lately", mend="x_forwarded_for_authorized_addrs")
     assert f"--proxy {address}" in found["V7"]["emitted"]["mend"]
     assert found["V4"]["emitted"]["state"] == "READY"
     for _ in range(60):
