@@ -90,7 +90,7 @@ def settings(folder: Path, *, files: Iterable[str] = LOG_NAMES, more: str = "", 
     lines.append(more or f"sinks:\n  file:\n    - {{name: told, path: {folder}/told.jsonl}}")
     if not more:
         lines.append("routes:\n  - {severity: [critical], to: [told]}")
-    lines.append(f"watch:\n  state: {folder}/state\n{watch}")
+    lines.append(f"watch:\n  state: {folder}/state\n  prove: off\n{watch}")
     path = folder / "vedette.yaml"
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
