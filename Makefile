@@ -25,7 +25,7 @@ test: .venv/dev.done ## every test that a fresh machine can run
 	.venv/bin/python -m pytest -n $(WORKERS) -ra $(AGAIN)
 
 faults: .venv/dev.done ## the tests of what watch must survive, with every call and 400 kills instead of a sample
-	VEDETTE_FAULTS=ci .venv/bin/python -m pytest -n $(WORKERS) -ra tests/faults
+	VEDETTE_FAULTS=ci .venv/bin/python -m pytest -n $(WORKERS) -ra tests/faults $(AGAIN)
 
 soak: .venv/dev.done ## thousands of kills, faults and rotations (an hour)
 	VEDETTE_FAULTS=soak .venv/bin/python -m pytest -n $(WORKERS) -ra tests/faults
