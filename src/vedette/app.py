@@ -27,6 +27,7 @@ from vedette.formats.base import TrustedProxy
 from vedette.formats.reader import splittable
 from vedette.match import Match
 from vedette.rule import Detection, Reaction, Rule, Severity
+from vedette.runbook import link
 from vedette.scan import Counts, Done, Plan, Rejected, Scanner
 from vedette.sigma.filters import NO_RULE
 from vedette.sources.files import STDIN, File, Range, chunks, describe, discover, head, ranges
@@ -227,7 +228,7 @@ class ScanRun:
 
     def _find_runbook(self, rule: str) -> str:
         if self.settings.runbook_url:
-            return self.settings.runbook_url.replace("{rule}", rule)
+            return link(self.settings.runbook_url, rule)
         folder = next((one.folder for one in self.rules if one.name == rule), None)
         runbook = folder / "runbook.md" if folder is not None else None
         return runbook.resolve().as_uri() if runbook is not None and runbook.is_file() else ""

@@ -8,16 +8,30 @@ own way of making it harmless.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from vedette.escape import logql, shell, terminal
 
-PLACEHOLDERS = ("actor", "address", "object", "first_seen", "last_seen", "act", "file")
-"""What a runbook may ask for; each is a field of an alert, `act` its first act."""
+HEADINGS = ("Meaning", "First look", "Real or not", "Act", "False positives", "Drill")
+"""What a runbook answers, in this order, each under a heading of the second level."""
 
-_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+OF_ALERT = ("alert", "actor", "address", "object", "first_seen", "last_seen", "act", "file")
+"""Fields of an alert; `alert` is its id, `act` its first act."""
+
+DETAILS = (
+    *("namespace", "name", "account", "pod", "pod_uid", "node", "credential", "binding"),
+    *("accessor", "made_accessor", "entity", "mount", "policy", "device"),
+    *("user", "key", "host", "role"),
+)
+"""What the first act's own records say besides; which log gives which, and from where: response/details.py."""
+
+PLACEHOLDERS = (*OF_ALERT, *DETAILS)
+"""What a runbook may ask for."""
+
+PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _FENCE = re.compile(r"\s*```(\w*)")
+_FIELDS = {"act": "first_act", "alert": "id"}
 _WAYS: Mapping[str, Callable[[str], str]] = {"sh": shell, "logql": logql}
 
 
@@ -25,32 +39,76 @@ Word = Callable[[str, str | None], str]
 """What stands for a placeholder: its name, and the language of the code block that it is in, None in running text."""
 
 
-def filled(text: str, alert: Mapping[str, object]) -> str:
+class Line(NamedTuple):
+    """One line of a runbook, and where it stands."""
+
+    number: int
+    """From 1."""
+    section: str
+    """The heading of the second level that it stands under, or is; nothing before the first."""
+    block: str | None
+    """The language of the code block that it is in, or begins; None in running text."""
+    mark: bool
+    """It is no text of its own: such a heading, or the fence of a block."""
+    text: str
+
+
+def lines(text: str) -> Iterator[Line]:
+    """Each line of a runbook."""
+    section, block = "", None
+    for number, line in enumerate(text.splitlines(), 1):
+        fence = _FENCE.match(line)
+        heading = block is None and line.startswith("## ")
+        if fence:
+            block = fence[1] if block is None else None
+        elif heading:
+            section = line[3:].strip()
+        yield Line(number, section, block, bool(fence or heading), line)
+
+
+def link(pattern: str, rule: str) -> str:
+    """Where a rule's runbook stands, by the settings' pattern: `{rule}` is its id, `{slug}` that in small letters.
+
+    The pages of docs/rules are called by the slug: k3.md.
+    """
+    return pattern.replace("{rule}", rule).replace("{slug}", rule.lower())
+
+
+def filled(text: str, alert: Mapping[str, object], details: Mapping[str, str] | None = None) -> str:
     """The runbook `text` for one alert, a record as `vedette scan -o jsonl` prints it; escaped for a terminal.
 
-    Of several addresses the code blocks get the last, the only one that the client could not choose. Raises KeyError
-    for a placeholder that is none.
+    Of several addresses the code blocks get the last, the only one that the client could not choose. What nothing
+    fills stands in a code block as its name in capitals, so that no command changes its meaning by an empty word; so
+    does what begins with a hyphen, which a command would read as an option. Raises KeyError for a placeholder that is
+    none.
     """
-    values = {name: str(alert.get("first_act" if name == "act" else name, "")) for name in PLACEHOLDERS}
+    values = values_of(alert, details)
 
     def word(name: str, block: str | None) -> str:
+        value = values[name]
         if block is None:
-            return terminal(values[name]) or "(none)"
-        value = values[name].rpartition(", ")[2] if name == "address" else values[name]
+            return terminal(value) or "(none)"
+        if name == "address":
+            value = value.rpartition(", ")[2]
+        if not value or (value.startswith("-") and block != "logql"):
+            return name.upper()
         return _WAYS.get(block, terminal)(value)
 
     return with_words(text, word)
 
 
+def values_of(alert: Mapping[str, object], details: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What fills each placeholder, raw; nothing where neither the alert nor its details say."""
+    said = {name: str(alert.get(_FIELDS.get(name, name), "")) for name in OF_ALERT}
+    return {**said, **{name: (details or {}).get(name, "") for name in DETAILS}}
+
+
 def with_words(text: str, word: Word) -> str:
     """The runbook `text` with what `word` gives in place of each placeholder."""
-    block: str | None = None
-    lines = []
-    for line in text.splitlines():
-        if fence := _FENCE.match(line):
-            block = fence[1] if block is None else None
-        lines.append(_PLACEHOLDER.sub(lambda found: word(found[1], block), line))  # noqa: B023
-    return "\n".join(lines) + "\n"
+    return "".join(
+        PLACEHOLDER.sub(lambda found: word(found[1], block), line) + "\n"  # noqa: B023
+        for _, _, block, _, line in lines(text)
+    )
 
 
 class Excerpt(NamedTuple):
@@ -71,18 +129,15 @@ def excerpt(text: str, alert: Mapping[str, object]) -> Excerpt:
 
 def excerpt_of(text: str, *, without: str = "\0") -> Excerpt:
     """The parts of a filled runbook that an alert carries; lines of code with `without` in them are passed over."""
-    section, fence = "", None
     meaning: list[str] = []
     first: dict[str, str] = {}
     done = False
-    for line in text.splitlines():
-        if found := _FENCE.match(line):
-            fence = found[1] if fence is None else None
-        elif fence is not None:
+    for _, section, block, mark, line in lines(text):
+        if mark:
+            continue
+        if block is not None:
             if without not in line:
-                first.setdefault(fence if fence == "logql" else f"{section} {fence}", line.strip())
-        elif line.startswith("## "):
-            section, done = line[3:].strip(), False
+                first.setdefault(block if block == "logql" else f"{section} {block}", line.strip())
         elif section == "Meaning" and not done:
             meaning.append(line.strip())
             done = len(meaning) > 1 and not line.strip()

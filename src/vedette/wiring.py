@@ -18,7 +18,7 @@ from vedette.engine.memory import WindowAct
 from vedette.observers.base import Observer
 from vedette.observers.tracer import Echoes
 from vedette.rule import Rule, Severity
-from vedette.runbook import excerpt
+from vedette.runbook import excerpt, link
 from vedette.scan import Plan, Scanner
 from vedette.serving.address import parsed
 from vedette.serving.server import Server
@@ -376,11 +376,11 @@ def describer(settings: Settings, rules: Sequence[Rule]) -> Callable[[Alert], Wo
     def describe(alert: Alert) -> Words:
         if alert.source == OWN:
             return Words("", alert.why, alert.why, "")
-        url = settings.runbook_url.replace("{rule}", alert.rule) if settings.runbook_url else ""
+        url = link(settings.runbook_url, alert.rule)
         text = texts.get(alert.rule, "")
         if not text:
             return Words(url, alert.why, "", "")
-        found = excerpt(text, record(alert))
+        found = excerpt(text, {**record(alert), "id": alert.id})
         return Words(url, found.meaning, found.first_step, found.query)
 
     return describe

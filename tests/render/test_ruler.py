@@ -96,8 +96,10 @@ grep -F {{actor}} log | grep -F {{address}}
     document = yaml.safe_load(groups_file([(rule, render_rule(rule, ()))], texts={"K3": text}))
     said = document["groups"][0]["rules"][0]["annotations"]
     assert "read it on (not known), with " + '{{"{{"}} "braces" }}.' in said["description"]
-    assert said["first_step"].startswith("grep -F {{ if match `^[A-Za-z0-9_@%+=:,./-]+$` (")
+    assert said["first_step"].startswith("grep -F {{ if match `^(-|$)` (")
+    assert ") }}ACTOR{{ else }}{{ if match `^[A-Za-z0-9_@%+=:,./-]+$` (" in said["first_step"]
     assert "reReplaceAll `^.*,` ``" in said["first_step"]
-    assert said["query"].startswith('{job="kube-audit"} |= "{{ reReplaceAll `(["\\\\])` `\\$1` (')
+    assert said["query"].startswith('{job="kube-audit"} |= "{{ if match `^$` (')
+    assert ') }}OBJECT{{ else }}{{ reReplaceAll `(["\\\\])` `\\$1` (' in said["query"]
     assert {"actor", "address", "object", "count", "summary"} <= said.keys()
     assert "runbook_url" not in said

@@ -13,6 +13,7 @@ from typing import Any
 from vedette import app, wiring
 from vedette.cli import records
 from vedette.escape import terminal
+from vedette.runbook import link
 from vedette.settings import Settings
 from vedette.stamp import stamp
 from vedette.store.alerts import Kept, Silence
@@ -130,7 +131,7 @@ def runbook_url(settings: Settings, rule: str) -> str:
     if runbook is None:
         return ""
     pattern = settings.runbook_url
-    return pattern.replace("{rule}", rule) if pattern else runbook.resolve().as_uri()
+    return link(pattern, rule) if pattern else runbook.resolve().as_uri()
 
 
 def delivery(row: Entry) -> dict[str, Any]:

@@ -79,11 +79,12 @@ def groups_text(settings: Settings, rendered: Sequence[tuple[Rule, Rendered]]) -
     """The rule file for the ruler. Raises app.Wrong."""
     from vedette import wiring
     from vedette.render.ruler import groups_file
+    from vedette.runbook import link
 
     return groups_file(
         rendered,
         cluster=settings.cluster,
-        runbook=lambda rule: settings.runbook_url.replace("{rule}", rule),
+        runbook=lambda rule: link(settings.runbook_url, rule),
         texts=wiring.runbooks([rule for rule, _ in rendered]),
     )
 

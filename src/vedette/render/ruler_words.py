@@ -18,11 +18,12 @@ _MARKED = re.compile("\ue000(\\w+):(\\w*)\ue001")
 _SEEN = r"reReplaceAll `[\pC\p{Zl}\p{Zp}]` `?` "
 """With a question mark for each character that a terminal might obey or hide."""
 _SHELL = (
+    r"{{ if match `^(-|$)` (SEEN) }}NAME{{ else }}"
     r"{{ if match `^[A-Za-z0-9_@%+=:,./-]+$` (SEEN) }}{{ SEEN }}"
-    r"{{ else }}'{{ reReplaceAll `'` `'\''` (SEEN) }}'{{ end }}"
+    r"{{ else }}'{{ reReplaceAll `'` `'\''` (SEEN) }}'{{ end }}{{ end }}"
 )
-"""As shlex.quote has it."""
-_LOGQL = r'{{ reReplaceAll `(["\\])` `\$1` (SEEN) }}'
+"""As shlex.quote has it; what is empty, or an option to its command, is its name in capitals, as `filled` has it."""
+_LOGQL = r'{{ if match `^$` (SEEN) }}NAME{{ else }}{{ reReplaceAll `(["\\])` `\$1` (SEEN) }}{{ end }}'
 
 
 def annotated(
@@ -87,7 +88,7 @@ def _action(name: str, way: str) -> str:
         # The last is the only one that the client could not choose.
         seen = f"reReplaceAll `^.*,` `` ({seen})"
     whole = {"sh": _SHELL, "logql": _LOGQL}.get(way, "{{ SEEN }}")
-    return whole.replace("SEEN", seen)
+    return whole.replace("SEEN", seen).replace("NAME", name.upper())
 
 
 def _plain(text: str) -> str:

@@ -39,34 +39,36 @@ def act_of(event: Event) -> Act:
     """The act that an event tells of."""
     actor, address = event.text("actor")[:_LONGEST], event.text("address")[:_LONGEST]
     if event.format == "kube_audit":
-        reference = _part(event.fields, "objectRef")
-        kind = "/".join(one for one in (_text(reference, "resource"), _text(reference, "subresource")) if one)
-        verb, namespace = event.text("verb"), _text(reference, "namespace")
+        reference = part(event.fields, "objectRef")
+        kind = "/".join(one for one in (text(reference, "resource"), text(reference, "subresource")) if one)
+        verb, namespace = event.text("verb"), text(reference, "namespace")
         return Act(event.format, event.time, actor, address, kind or "a path", verb, namespace)
     if event.format == "vault_audit":
-        auth, request = _part(event.fields, "auth"), _part(event.fields, "request")
-        labels = _part(auth, "metadata")
+        auth, request = part(event.fields, "auth"), part(event.fields, "request")
+        labels = part(auth, "metadata")
         return Act(
             event.format,
             event.time,
             actor,
             address,
             "/".join(event.text("path").split("/")[:2]),
-            _text(request, "operation"),
-            entity=_text(auth, "entity_id"),
-            role=_text(labels, "role") or _text(labels, "role_name"),
-            name=_text(auth, "display_name"),
-            peer=_text(request, "remote_address"),
+            text(request, "operation"),
+            entity=text(auth, "entity_id"),
+            role=text(labels, "role") or text(labels, "role_name"),
+            name=text(auth, "display_name"),
+            peer=text(request, "remote_address"),
         )
     kind = event.text("object") if event.format == "sshd" else event.text("observation")
     return Act(event.format, event.time, actor, address, kind[:_LONGEST])
 
 
-def _part(record: Mapping[str, object], key: str) -> Mapping[str, object]:
+def part(record: Mapping[str, object], key: str) -> Mapping[str, object]:
+    """The object at a key; an empty one where there is none."""
     value = record.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _text(record: Mapping[str, object], key: str) -> str:
+def text(record: Mapping[str, object], key: str) -> str:
+    """The text at a key, cut; nothing where there is none."""
     value = record.get(key)
     return value[:_LONGEST] if isinstance(value, str) else ""

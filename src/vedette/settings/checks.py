@@ -186,6 +186,6 @@ def _check_runbook_url(url: str, findings: Findings) -> None:
     path: YamlPath = ("runbook_url",)
     if not url.startswith(("https://", "http://")):
         findings.error(path, f"{url!r} is no https address", "for example https://wiki.example.org/runbooks/{rule}")
-    elif "{rule}" not in url:
+    elif not any(name in url for name in ("{rule}", "{slug}")):
         message = "the address has no {rule}: every alert would lead to the same page"
-        findings.error(path, message, "put {rule} where the rule's id belongs")
+        findings.error(path, message, "put {rule} where the rule's id belongs, or {slug} for it in small letters")

@@ -190,4 +190,6 @@ class Written:
     actions: Annotated[Acting, Says("How `vedette action` answers an attack.")] = Acting()
     drill: Annotated[Drilling, Says("How `vedette drill` makes rules fire.")] = Drilling()
     cluster: Annotated[str, Says("The name of this site or cluster; a label of every alert.")] = ""
-    runbook_url: Annotated[str, Says("Where runbooks are found; `{rule}` stands for the rule's id.")] = ""
+    runbook_url: Annotated[
+        str, Says("Where runbooks are found; `{rule}` stands for the rule's id, `{slug}` for that in small letters.")
+    ] = ""
