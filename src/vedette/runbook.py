@@ -77,24 +77,27 @@ def link(pattern: str, rule: str) -> str:
 def filled(text: str, alert: Mapping[str, object], details: Mapping[str, str] | None = None) -> str:
     """The runbook `text` for one alert, a record as `vedette scan -o jsonl` prints it; escaped for a terminal.
 
-    Of several addresses the code blocks get the last, the only one that the client could not choose. What nothing
-    fills stands in a code block as its name in capitals, so that no command changes its meaning by an empty word; so
-    does what begins with a hyphen, which a command would read as an option. Raises KeyError for a placeholder that is
-    none.
+    Raises KeyError for a placeholder that is none.
     """
     values = values_of(alert, details)
+    return with_words(text, lambda name, block: word_of(name, block, values))
 
-    def word(name: str, block: str | None) -> str:
-        value = values[name]
-        if block is None:
-            return terminal(value) or "(none)"
-        if name == "address":
-            value = value.rpartition(", ")[2]
-        if not value or (value.startswith("-") and block != "logql"):
-            return name.upper()
-        return _WAYS.get(block, terminal)(value)
 
-    return with_words(text, word)
+def word_of(name: str, block: str | None, values: Mapping[str, str]) -> str:
+    """What stands for a placeholder on a terminal.
+
+    Of several addresses the code blocks get the last, the only one that the client could not choose. What nothing
+    fills stands in a code block as its name in capitals, so that no command changes its meaning by an empty word; so
+    does what begins with a hyphen, which a command would read as an option. Raises KeyError for one without a value.
+    """
+    value = values[name]
+    if block is None:
+        return terminal(value) or "(none)"
+    if name == "address":
+        value = value.rpartition(", ")[2]
+    if not value or (value.startswith("-") and block != "logql"):
+        return name.upper()
+    return _WAYS.get(block, terminal)(value)
 
 
 def values_of(alert: Mapping[str, object], details: Mapping[str, str] | None = None) -> dict[str, str]:
