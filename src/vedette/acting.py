@@ -37,6 +37,7 @@ from vedette.actions.base import (
 )
 from vedette.actions.kube import described
 from vedette.clients.kube import Kube
+from vedette.clients.ssh import Hosts, Ssh
 from vedette.event import Event
 from vedette.response.kept import Kept
 from vedette.scan import Plan as ScanPlan
@@ -89,8 +90,31 @@ def _kube(settings: Settings, server: str) -> Kube | None:
     )
 
 
-SYSTEMS: Mapping[str, Callable[[Settings, str], Any]] = {"kube": _kube}
+def _hosts(settings: Settings, server: str) -> Hosts | None:
+    """Raises app.Wrong."""
+    if server:
+        try:
+            return Hosts({"": Ssh(server)})
+        except ValueError as error:
+            raise app.Wrong([f"--server: {error}"]) from error
+    found = {
+        one.name: Ssh(
+            one.destination,
+            config_file=one.config_file,
+            identity_file=one.identity_file,
+            sudo=one.sudo,
+            program=one.program,
+            files=one.files,
+        )
+        for one in settings.actions.hosts
+    }
+    return Hosts(found) if found else None
+
+
+SYSTEMS: Mapping[str, Callable[[Settings, str], Any]] = {"kube": _kube, "host": _hosts}
 """Family -> its client, by the settings or the address on the command line; None: the settings name no such system."""
+_PARTS = {"host": "hosts"}
+"""Family -> its part of `actions`, where that is called otherwise."""
 
 
 @dataclass(slots=True)
@@ -109,8 +133,9 @@ class Answers:
 
     def plan(self, kind: Kind, words: Sequence[str]) -> Plan:
         """Raises Refused, CannotLook, app.Wrong."""
-        with self._action(kind) as action:
-            return action.plan(arguments(kind, words))
+        given = arguments(kind, words)
+        with self._action(kind, given) as action:
+            return action.plan(given)
 
     def keep(self, plan: Plan, alert: str, by: str) -> Acted:
         """Put a plan on record."""
@@ -123,7 +148,7 @@ class Answers:
         """Do what its plan says and is not done; gives why it stopped. Raises Stale, CannotLook, app.Wrong."""
         plan = self.ready(acted)
         visit = self._store()
-        with self._alone(), self._action(ACTIONS[acted.action], plan) as action:
+        with self._alone(), self._action(ACTIONS[acted.action], plan.given, plan) as action:
             acted = self._kept(acted.id)
             before = {one.number: one.state for one in visit.actions.steps(acted.id) if one.turn == 0}
             self.ready(acted)
@@ -149,7 +174,7 @@ class Answers:
     def verify(self, acted: Acted) -> Sequence[Check]:
         """Look, and keep what was seen. Raises CannotLook, app.Wrong."""
         plan = from_json(acted.plan)
-        with self._action(ACTIONS[acted.action], plan) as action:
+        with self._action(ACTIONS[acted.action], plan.given, plan) as action:
             checks = action.verify(plan)
         self._store().actions.verified(acted.id, msgspec.json.encode(checks).decode(), time.time_ns())
         return checks
@@ -166,13 +191,13 @@ class Answers:
         plan = from_json(acted.plan)
         steps = self._store().actions.steps(acted.id)
         numbers = [one.number for one in steps if one.turn == 0 and one.state in MAYBE_DONE]
-        with self._action(ACTIONS[acted.action], plan) as action:
+        with self._action(ACTIONS[acted.action], plan.given, plan) as action:
             return action.undo(plan, [plan.calls[number] for number in numbers])
 
     def undo(self, acted: Acted, shown: Plan, by: str) -> CallFailed | None:
         """Do what `shown` says; gives why it stopped. Raises Stale where it would be another by now, and as above."""
         visit = self._store()
-        with self._alone(), self._action(ACTIONS[acted.action], shown) as action:
+        with self._alone(), self._action(ACTIONS[acted.action], shown.given, shown) as action:
             acted = self._kept(acted.id)
             if (now := self.plan_undo(acted)) != shown:
                 raise Stale("what is there has changed since this was shown" if now.calls else "there is nothing left")
@@ -197,11 +222,16 @@ class Answers:
             return False
 
     @contextlib.contextmanager
-    def _action(self, kind: Kind, plan: Plan | None = None) -> Iterator[Action]:
+    def _action(self, kind: Kind, given: Mapping[str, str], plan: Plan | None = None) -> Iterator[Action]:
         """The action on its system. Raises app.Wrong where the settings name none, or another than was planned on."""
         client = SYSTEMS[kind.family](self.settings, self.server)
         if client is None and not kind.reads:
             raise app.Wrong([_no_system(kind)])
+        if isinstance(client, Hosts):
+            try:
+                client = client.named(given.get("host", ""))
+            except LookupError as error:
+                raise app.Wrong([str(error)]) from error
         action = kind.make(client, self._evidence)
         try:
             if plan is not None and plan.where != (here := client.server if client is not None else ""):
@@ -294,6 +324,7 @@ def _fresh(action: Action, plan: Plan) -> None:
 
 
 def _no_system(kind: Kind) -> str:
-    return f"{kind.name} needs a system to act on: write actions.{kind.family} into the settings, or give --server" + (
+    part = _PARTS.get(kind.family, kind.family)
+    return f"{kind.name} needs a system to act on: write actions.{part} into the settings, or give --server" + (
         " (kubectl proxy lends your own rights: --server http://127.0.0.1:8001)" if kind.family == "kube" else ""
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from lab.kube import ApiServer
 
+from tests.actions import host_site
 from tests.actions.action_site import LISTER, POLICY, RBAC, Site
 
 PEOPLE = {"alice": "devs", "bob": "devs", "carol": "devs"}
@@ -28,3 +29,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 def site(server: ApiServer, tmp_path: Path) -> Site:
     """Settings and a store for it."""
     return Site(server, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[host_site.Host]:
+    """One sshd for all tests of a host; each has users of its own."""
+    with host_site.running() as host:
+        yield host
+
+
+@pytest.fixture
+def node(host: host_site.Host, tmp_path: Path) -> host_site.HostSite:
+    """Settings and a store for it."""
+    return host_site.HostSite(host, tmp_path)

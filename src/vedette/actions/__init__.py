@@ -10,7 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from vedette.actions import kube_cordon, kube_delete, kube_rights, kube_secrets, kube_suspend, kube_token
+from vedette.actions import (
+    host_collect,
+    host_remove_key,
+    host_rights,
+    host_sessions,
+    kube_cordon,
+    kube_delete,
+    kube_rights,
+    kube_secrets,
+    kube_suspend,
+    kube_token,
+)
 from vedette.actions.base import Kind
 
 ACTIONS: Mapping[str, Kind] = {
@@ -21,8 +32,11 @@ ACTIONS: Mapping[str, Kind] = {
     "kube.cordon-all": kube_cordon.ALL,
     "kube.uncordon": kube_cordon.UNCORDON,
     "kube.secrets-read": kube_secrets.KIND,
+    "host.remove-key": host_remove_key.KIND,
+    "host.end-sessions": host_sessions.KIND,
+    "host.collect": host_collect.KIND,
 }
 """By name, as a person would try them."""
 
-RIGHTS: Mapping[str, Callable[[Sequence[str]], str]] = {"kube": kube_rights.manifest}
+RIGHTS: Mapping[str, Callable[[Sequence[str]], str]] = {"kube": kube_rights.manifest, "host": host_rights.installer}
 """Family -> the least rights of some of its actions, as its system reads them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from vedette.settings.key import Says
+from vedette.settings.key import Says, Texts
 
 _CA = "The certificates (PEM) that the server's must be signed by; else the system's."
 MODES = ("act", "read-only")
@@ -27,6 +27,28 @@ class ActKube:
 
 
 @dataclass(frozen=True, slots=True)
+class ActHost:
+    """A host that actions look at and change, by your own ssh."""
+
+    name: Annotated[str, Says("What it is called in `host=`.", required=True)] = ""
+    destination: Annotated[
+        str,
+        Says("As ssh takes it: `node-1`, `vedette@node-1`, `ssh://vedette@10.0.40.11:2222`.", required=True),
+    ] = ""
+    config_file: Annotated[str, Says("ssh's configuration; else your own.")] = ""
+    identity_file: Annotated[str, Says("The key to log in with; else what ssh finds.")] = ""
+    sudo: Annotated[bool, Says("Be root there by `sudo -n`.")] = False
+    program: Annotated[
+        str,
+        Says(
+            "Where `vedette action rights host` has put what vedette does there: sudoers then lets that through and "
+            "nothing else. Without it a script is sent each time."
+        ),
+    ] = ""
+    files: Annotated[Texts, Says("Files whose hashes `host.collect` lists; whole paths.")] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Acting:
     """How an attack is answered."""
 
@@ -34,3 +56,4 @@ class Acting:
         str, Says("read-only: actions are planned and verified, and neither applied nor undone.", choices=MODES)
     ] = "act"
     kube: Annotated[ActKube, Says("An API server.")] = ActKube()
+    hosts: Annotated[tuple[ActHost, ...], Says("Hosts.")] = ()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from vedette.clients.ssh import is_destination
 from vedette.serving.address import on_loopback
-from vedette.settings.acting import Acting
+from vedette.settings.acting import ActHost, Acting
 from vedette.settings.reading import Findings
 from vedette.yaml_text import YamlPath
 
+_PROGRAM = re.compile(r"/[A-Za-z0-9._/-]+\Z")
+"""The login shell there reads it."""
 _SERVERS = (("kube", "server"),)
 """Part of `actions`, and its key with the address; a new family has a line here."""
 
@@ -22,6 +27,7 @@ def check_acting(acting: Acting, findings: Findings) -> None:
         entry = getattr(acting, part)
         _check_server(entry, ("actions", part), key, findings)
         _check_files(entry, ("actions", part), findings)
+    _check_hosts(acting.hosts, findings)
     kube = acting.kube
     if kube.token_file and kube.client_cert_file:
         findings.error(
@@ -52,6 +58,25 @@ def _check_server(entry: Any, path: YamlPath, key: str, findings: Findings) -> N
     elif url.scheme == "http" and secrets and not on_loopback(url.hostname):
         message = f"what {secrets[0]} holds would cross the network in the clear"
         findings.note((*path, key), message, "use https, with ca_file where the certificate is your own")
+
+
+def _check_hosts(hosts: Sequence[ActHost], findings: Findings) -> None:
+    names: set[str] = set()
+    for index, host in enumerate(hosts):
+        at = ("actions", "hosts", index)
+        if host.name in names:
+            findings.error((*at, "name"), f"two hosts are called {host.name!r}", "call one otherwise")
+        names.add(host.name)
+        if host.destination and not is_destination(host.destination):
+            mend = "a host, user@host or ssh://user@host:port; it begins with no dash"
+            findings.error((*at, "destination"), f"{host.destination!r} is no destination of ssh", mend)
+        if host.program and not _PROGRAM.match(host.program):
+            mend = "for example /usr/local/sbin/vedette-host"
+            findings.error((*at, "program"), f"{host.program!r} is no whole path of plain characters", mend)
+        for number, file in enumerate(host.files):
+            if not file.startswith("/") or not file.isprintable():
+                findings.error((*at, "files", number), f"{file!r} is no whole path", "begin it with /")
+        _check_files(host, at, findings)
 
 
 def _check_files(entry: Any, path: YamlPath, findings: Findings) -> None:
