@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import subprocess
 import unicodedata
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.test_scan import vedette
-from tests.scans import LOGS, SETTINGS
+from tests.scans import LOGS, ROOT, SETTINGS
 from vedette import app
+from vedette.cases import pack_settings
+from vedette.cli.alert_desk import runbook_url
 from vedette.escape import logql, shell
-from vedette.runbook import PLACEHOLDERS, filled
+from vedette.runbook import DETAILS, HEADINGS, PLACEHOLDERS, filled, link
 
 ALERT = {
     "actor": "eve'; rm -rf / #",
@@ -62,6 +68,36 @@ def test_every_runbook_of_the_pack_can_be_filled() -> None:
         assert "'my logs/audit.log'" in text
     with pytest.raises(KeyError):
         filled("{{nobody}}", dict.fromkeys(PLACEHOLDERS, ""))
+
+
+def test_what_is_not_known_stands_in_capitals() -> None:
+    """Never as an empty word, in a command or a query; in running text it is none; what the details say is filled in."""
+    text = 'Of {{account}}.\n```sh\nx {{account}} pod={{pod}}\n```\n```logql\n{a="b"} |= "{{entity}}"\n```\n'
+    assert filled(text, ALERT) == ('Of (none).\n```sh\nx ACCOUNT pod=POD\n```\n```logql\n{a="b"} |= "ENTITY"\n```\n')
+    said = filled(text, ALERT, {"account": "web/ci", "pod": "a b", "entity": 'e"1'})
+    assert "x web/ci pod='a b'" in said
+    assert '|= "e\\"1"' in said
+
+
+@pytest.mark.parametrize("name", DETAILS)
+def test_no_name_becomes_an_option(name: str) -> None:
+    """What begins with a hyphen does not reach a command's words; a query has no options."""
+    text = f'```sh\nvedette x {{{{{name}}}}}\n```\n```logql\n"{{{{{name}}}}}"\n```\n'
+    said = filled(text, ALERT, {name: "--server=http://203.0.113.9"})
+    assert said == f'```sh\nvedette x {name.upper()}\n```\n```logql\n"--server=http://203.0.113.9"\n```\n'
+
+
+@pytest.mark.parametrize("file", app.pack_files(), ids=lambda file: file.parent.name)
+def test_a_link_leads_to_a_page(file: Path) -> None:
+    """By the pattern to the rule's page in docs/rules, which has its runbook; without one to the file itself."""
+    rule = file.parent.name.partition("_")[0].upper()
+    assert link("https://wiki.example.org/{rule}?x={rule}", rule) == f"https://wiki.example.org/{rule}?x={rule}"
+    page = ROOT / link("docs/rules/{slug}.md", rule)
+    text = page.read_text("utf-8")
+    assert [f"## {name}" for name in HEADINGS] == re.findall(r"^## .+$", text, re.MULTILINE)
+    for pattern, wanted in (("", file.parent / "runbook.md"), (f"{ROOT.as_uri()}/docs/rules/{{slug}}.md", page)):
+        url = runbook_url(dataclasses.replace(pack_settings(), runbook_url=pattern), rule)
+        assert Path(unquote(urlsplit(url).path)).resolve() == wanted.resolve()
 
 
 def test_from_a_scan_to_a_filled_runbook() -> None:

@@ -158,6 +158,21 @@ def test_sshd_says_user_host_and_fingerprint() -> None:
     assert details(by_certificate) == {"user": "root", "host": "shop", "key": key}
 
 
+def test_what_vedette_saw_itself_names_object_or_host() -> None:
+    """An object of RBAC, with its namespace; the host of a file. Of other looks nothing is claimed."""
+    time = "2026-11-23T06:38:49.629535Z"
+    binding = {"kind": "RoleBinding", "metadata": {"name": "open", "namespace": "demo"}}
+    seen = {"kind": "RoleBinding", "name": "open", "object": binding}
+    [rbac, file, seal] = events(
+        {"observation": "rbac_object", "time": time, "subject": "RoleBinding/demo/open", "value": seen},
+        {"observation": "file_hash", "time": time, "subject": "node-1:/etc/audit.yaml", "value": {"sha256": "1b"}},
+        {"observation": "seal_status", "time": time, "subject": "vault-0", "value": {"sealed": True}},
+    )
+    assert details(rbac) == {"name": "open", "namespace": "demo"}
+    assert details(file) == {"host": "node-1"}
+    assert details(seal) == {}
+
+
 def test_the_final_record_of_an_act_has_the_last_word() -> None:
     """A request and its response together say what each of them says."""
     early = kube(stage="RequestReceived", objectRef={"resource": "secrets", "namespace": "vault"})

@@ -91,6 +91,12 @@ def test_automation_that_means_everybody_or_nobody_is_refused(
     assert problem.mend.startswith(mend)
 
 
+@pytest.mark.parametrize("name", ["{rule}", "{slug}"])
+def test_either_name_of_the_rule_tells_runbooks_apart(errors: Against, name: str) -> None:
+    """The id, or the id in small letters."""
+    assert not errors(f"runbook_url: https://wiki.example.org/{name}.md")
+
+
 def test_every_service_account_is_worth_a_note(notes: Against) -> None:
     """A wildcard over all namespaces is taken, with a word."""
     (problem,) = notes("automation: [{actor: 'system:serviceaccount:*', rule: K5, reason: r}]")

@@ -36,6 +36,7 @@ def details(event: Event) -> dict[str, str]:
     object's), account (NAMESPACE/NAME, where the actor is a service account), and of the token pod, pod_uid, node,
     credential. Vault: accessor of the caller's token and made_accessor of the one that was made, both as the log has
     them (hashed), entity, mount and role of the auth method, policy, device. sshd: user, key (its fingerprint), host.
+    What vedette saw itself: name and namespace of an object of RBAC, host of a file.
     """
     read = _FORMATS.get(event.format)
     return {name: value for name, value in read(event) if value} if read else {}
@@ -107,8 +108,19 @@ def _sshd(event: Event) -> Iterator[tuple[str, str]]:
     yield "key", next((one for one in text(event.fields, "key").split()[1:2] if ":" in one), "")
 
 
+def _observation(event: Event) -> Iterator[tuple[str, str]]:
+    """What vedette saw itself: an object of RBAC, a file on a host."""
+    kind, value = event.text("observation"), part(event.fields, "value")
+    if kind == "rbac_object":
+        yield "name", text(value, "name")
+        yield "namespace", text(part(part(value, "object"), "metadata"), "namespace")
+    elif kind == "file_hash":
+        yield "host", text(event.fields, "subject").partition(":")[0]
+
+
 _FORMATS: Mapping[str, Callable[[Event], Iterator[tuple[str, str]]]] = {
     "kube_audit": _kube,
     "vault_audit": _vault,
     "sshd": _sshd,
+    "observation": _observation,
 }
