@@ -20,7 +20,7 @@ OF_ALERT = ("alert", "actor", "address", "object", "first_seen", "last_seen", "a
 """Fields of an alert; `alert` is its id, `act` its first act."""
 
 DETAILS = (
-    *("namespace", "name", "account", "pod", "pod_uid", "node", "credential", "binding"),
+    *("namespace", "name", "account", "pod", "pod_uid", "node", "credential", "binding", "role_binding"),
     *("accessor", "made_accessor", "entity", "mount", "policy", "device"),
     *("user", "key", "host", "role"),
 )

@@ -66,8 +66,8 @@ def reason(text: str) -> dict[str, Any]:
     ("text", "binding", "role"),
     [
         ('ClusterRoleBinding "a:b" of ClusterRole "c" to User "eve"', "a:b", "c"),
-        ('RoleBinding "a/vault" of ClusterRole "c" to ServiceAccount "ci/web"', "a", "c"),
-        ('RoleBinding "a/vault" of Role "c:d" to Group "system:authenticated"', "a", "c:d"),
+        ('RoleBinding "a/vault" of ClusterRole "c" to ServiceAccount "ci/web"', "vault:a", "c"),
+        ('RoleBinding "a/vault" of Role "c:d" to Group "system:authenticated"', "vault:a", "c:d"),
         (r'ClusterRoleBinding "a" of ClusterRole "c" to User "e\"v e"', "a", "c"),
         ("ClusterRoleBinding a of ClusterRole c to User eve", None, None),
         ('RoleBinding "a" of Role "c" to User "eve"', None, None),
@@ -80,7 +80,9 @@ def reason(text: str) -> dict[str, Any]:
 def test_the_binding_is_read_strictly(text: str, binding: str | None, role: str | None) -> None:
     """Both forms as the authorizer writes them; what is written another way is no answer."""
     said = details(events(reason(f"RBAC: allowed by {text}"))[0])
-    assert (said.get("binding"), said.get("role")) == (binding, role)
+    narrow = f"{said['namespace']}:{said['role_binding']}" if "role_binding" in said else None
+    assert (said.get("binding") or narrow, said.get("role")) == (binding, role)
+    assert ("role_binding" in said) == bool(narrow)
 
 
 def test_kubernetes_says_object_account_and_token() -> None:
@@ -195,7 +197,7 @@ def test_other_peoples_logs_have_no_other_names(shared: Path) -> None:
             names |= said.keys()
             annotations = event.fields.get("annotations")
             text = annotations.get("authorization.k8s.io/reason", "") if isinstance(annotations, dict) else ""
-            unread += str(text).startswith("RBAC: allowed by") and '"' in str(text) and "binding" not in said
+            unread += str(text).startswith("RBAC: allowed by") and '"' in str(text) and "role" not in said
     assert names <= set(DETAILS)
-    assert {"binding", "account", "pod", "accessor", "made_accessor", "user", "host"} <= names
+    assert {"binding", "role_binding", "account", "pod", "accessor", "made_accessor", "user", "host"} <= names
     assert unread == 0

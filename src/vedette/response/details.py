@@ -32,8 +32,8 @@ _HASHED = "hmac-sha256:"
 def details(event: Event) -> dict[str, str]:
     """What one event says, by the names of `runbook.DETAILS`; only what has a value.
 
-    Kubernetes: namespace and name of the object, binding and role that allowed it (a RoleBinding's namespace is the
-    object's), account (NAMESPACE/NAME, where the actor is a service account), and of the token pod, pod_uid, node,
+    Kubernetes: namespace and name of the object, role that allowed it and the ClusterRoleBinding (binding)
+    or RoleBinding (role_binding, in the object's namespace) that gives it, account (NAMESPACE/NAME, where the actor is a service account), and of the token pod, pod_uid, node,
     credential. Vault: accessor of the caller's token and made_accessor of the one that was made, both as the log has
     them (hashed), entity, mount and role of the auth method, policy, device. sshd: user, key (its fingerprint), host.
     What vedette saw itself: name and namespace of an object of RBAC, host of a file.
@@ -55,7 +55,8 @@ def _kube(event: Event) -> Iterator[tuple[str, str]]:
     yield "namespace", text(reference, "namespace")
     yield "name", text(reference, "name")
     if allowed := _REASON.fullmatch(text(part(event.fields, "annotations"), "authorization.k8s.io/reason")):
-        yield "binding", allowed["wide"] or allowed["narrow"]
+        yield "binding", allowed["wide"]
+        yield "role_binding", allowed["narrow"]
         yield "role", allowed["role"]
     if account := _ACCOUNT.fullmatch(event.text("actor")):
         yield "account", "/".join(account.groups())
