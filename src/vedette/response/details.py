@@ -32,11 +32,12 @@ _HASHED = "hmac-sha256:"
 def details(event: Event) -> dict[str, str]:
     """What one event says, by the names of `runbook.DETAILS`; only what has a value.
 
-    Kubernetes: namespace and name of the object, role that allowed it and the ClusterRoleBinding (binding)
-    or RoleBinding (role_binding, in the object's namespace) that gives it, account (NAMESPACE/NAME, where the actor is a service account), and of the token pod, pod_uid, node,
-    credential. Vault: accessor of the caller's token and made_accessor of the one that was made, both as the log has
-    them (hashed), entity, mount and role of the auth method, policy, device. sshd: user, key (its fingerprint), host.
-    What vedette saw itself: name and namespace of an object of RBAC, host of a file.
+    Kubernetes: namespace and name of the object; role that allowed it, and the ClusterRoleBinding (binding) or
+    RoleBinding (role_binding, in the object's namespace) that gives it; account (NAMESPACE/NAME, where the actor is a
+    service account), and of its token pod, pod_uid, node, credential. Vault: accessor of the caller's token and
+    made_accessor of the one that was made, both as the log has them (hashed), entity, mount and role of the auth
+    method, policy, device. sshd: user, key (its fingerprint), host. What vedette saw itself: name and namespace of an
+    object of RBAC, host of a file.
     """
     read = _FORMATS.get(event.format)
     return {name: value for name, value in read(event) if value} if read else {}
