@@ -26,7 +26,7 @@ _SSHD = """\
 Port {port}
 ListenAddress 127.0.0.1
 HostKey {folder}/host
-AuthorizedKeysFile .ssh/authorized_keys {folder}/keys/%u .ssh/authorized_keys2
+AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%u .ssh/authorized_keys2
 PidFile none
 StrictModes no
 UsePAM no
@@ -71,7 +71,7 @@ class Host:
         self.folder = folder
         (self.port,) = free_ports(1)
         self._uid = 20_000
-        for name in ("etc/ssh", "etc/sudoers.d", "log", "sbin", "home", "keys", "made"):
+        for name in ("etc/ssh/keys", "etc/sudoers.d", "log", "sbin", "home", "made"):
             (folder / name).mkdir(parents=True)
         for name in ("log/wtmp", "log/btmp", "log/auth.log"):
             (folder / name).touch(0o640)

@@ -1,6 +1,7 @@
 # host.sh VERB WORD… : what vedette does on a host. It is sent over ssh, or stands on the host (vedette action rights host).
 # In: words, none of which is ever a part of a command. Out: lines of ours, and after each what was read, every line
 # of it with a | before it, so that nobody's text is taken for ours; at the end a dot alone: all of it was run.
+# VEDETTE is this text, for the part that runs as another user; VEDETTE_PART is set there.
 # Needs: a POSIX shell with local files' tools of Linux (readlink -f, mktemp, sha256sum, head -c, ps of procps).
 set -f
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TZ=UTC
@@ -55,7 +56,7 @@ as_whom() { # USER FILE VERB WORD…
   elif ! command -v runuser >/dev/null; then
     fail "runuser is not on this host, and root does not touch what $user can move about"
   else
-    VEDETTE=${VEDETTE:-$(cat -- "$0")} VEDETTE_PART=1 runuser -u "$user" -- \
+    VEDETTE_PART=1 runuser -u "$user" -- \
       sh -c 'cd /; exec sh -c "$VEDETTE" vedette "$@"' vedette "$@" ||
       fail "runuser -u $user: exit code $?"
   fi
@@ -72,7 +73,7 @@ read_keys() { # USER FILE…
 }
 show() { # FILE
   real=$(readlink -f -- "$1") || real=$1
-  why=$(ls -d -- "$real" 2>&1 >/dev/null) && why=
+  why=$(ls -dL -- "$1" 2>&1 >/dev/null) && why=
   if [ ! -e "$real" ]; then
     case $why in *'No such file'* | *'Not a directory'* | '') echo absent ;; *) fail "$why" ;; esac
   elif [ ! -f "$real" ]; then
@@ -93,6 +94,7 @@ splice() { # cut_out|put_back FILE OLD NEW PIECE…: from pieces of the file, `S
   real=$(readlink -f -- "$file") || real=$file
   folder=$(dirname -- "$real")
   [ "$(digest "$real")" = "$old" ] || { echo changed; return; }
+  # Of a file that chattr +i holds, access(2) says no to root too.
   [ -w "$real" ] || { fail "$file: it may not be written"; return; }
   temporary=$(mktemp -- "$folder/.vedette.XXXXXXXX" 2>&1) || { fail "$temporary"; return; }
   trap 'rm -f -- "$temporary"' EXIT
@@ -118,20 +120,22 @@ pieces() { # FILE PIECE…
   done
 }
 
-# A session is a process of sshd's: one with the user's rights whose parent is root's sshd. What a process calls itself
-# is the user's to write, so only root's names count; root's own sessions have no parent of that kind and are told by theirs.
+# A session is a process of sshd's: one with the user's rights whose parent is root's `sshd: NAME [priv]`. What a process
+# calls itself is its user's to write, so only root's names count; root's sessions have no such parent, and are told by theirs.
 tree() { # USER UID PID: `session PID`, `inside PID` for what runs in one, `own PID` for the one that PID runs in, `other PID`
-  ps -A -o pid= -o ppid= -o uid= -o args= | awk -v user="$1" -v uid="$2" -v me="$3" '
-    { pid[NR] = $1; parent[$1] = $2; of[$1] = $3; first[$1] = $4; name[$1] = $5; last[$1] = $6 }
+  ps -A -o pid= -o ppid= -o uid= -o stat= -o args= | awk -v user="$1" -v uid="$2" -v me="$3" '
+    { pid[NR] = $1; parent[$1] = $2; of[$1] = $3; dead[$1] = $4 ~ /^Z/; first[$1] = $5; name[$1] = $6; last[$1] = $7 }
     function sshd(p) { return of[p] == 0 && first[p] ~ /^(.*\/)?sshd(-session|-auth)?:?$/ }
     function session(p) {
-      if (uid != 0) return of[p] == uid && sshd(parent[p])
+      if (dead[p]) return 0
+      if (uid != 0) return of[p] == uid && sshd(parent[p]) && last[parent[p]] == "[priv]"
       return sshd(p) && sshd(parent[p]) && (index(name[p], user "@") == 1 || name[p] == user && last[p] == "[priv]")
     }
     END {
       for (p = me; p > 1; p = parent[p]) if (session(p)) own[p] = 1
       for (i = 1; i <= NR; i++) {
         p = pid[i]
+        if (dead[p]) continue
         if (session(p)) { print (p in own ? "own" : "session"), p; continue }
         for (q = parent[p]; q > 1; q = parent[q]) if (session(q)) break
         if (q > 1) { if (!(q in own)) print "inside", p } else if (of[p] == uid && uid != 0) print "other", p
@@ -149,17 +153,21 @@ sessions() { # USER
   ss -Htnp state established 2>&1 | grep sshd | head -n 1000 | theirs
 }
 end_sessions() { # USER
-  uid=$(uid_of "$1") ended= why=
-  for signal in TERM TERM TERM TERM TERM KILL KILL KILL KILL KILL -; do
-    all=$(tree "$1" "$uid" $$)
-    left=$(printf '%s\n' "$all" | awk '$1 == "session" || $1 == "inside" { print $2 }')
-    [ -n "$left" ] && [ $signal != - ] || break
-    ended="$ended $(printf '%s\n' "$all" | awk '$1 == "session" { print $2 }')"
-    # A number a word: they come from ps.
-    why=$(kill -s $signal $left 2>&1)
+  ended='' why=''
+  for signal in TERM - - - - KILL KILL KILL KILL KILL; do
+    all=$(tree "$1" "$(uid_of "$1")" $$)
+    open=$(printf '%s\n' "$all" | awk '$1 == "session" { print $2 }')
+    inside=$(printf '%s\n' "$all" | awk '$1 == "inside" { print $2 }')
+    [ -n "$open$inside" ] || break
+    ended="$ended $open"
+    # Stopped, it starts nothing more, and what it started stays beneath it until it is gone. The words are numbers.
+    [ -z "$open" ] || why=$(kill -s STOP $open 2>&1)
+    [ $signal = - ] || [ -z "$inside" ] || why=$(kill -s $signal $inside 2>&1)
+    if [ -n "$open" ] && { [ -z "$inside" ] || [ $signal = KILL ]; }; then why=$(kill -s KILL $open 2>&1); fi
     sleep 0.2 2>/dev/null || sleep 1
   done
-  if [ -n "$left" ]; then fail "$why"; else echo "ended $(printf '%s\n' $ended | sort -u | grep -c .)"; fi
+  if tree "$1" "$(uid_of "$1")" $$ | grep -q -e '^session' -e '^inside'; then fail "$why"
+  else echo "ended $(printf '%s\n' $ended | sort -u | grep -c .)"; fi
 }
 
 look() { # NAME COMMAND WORD…: what it says, the last lines of it, and its exit code
@@ -188,16 +196,12 @@ hashes() { # FILE…
   for file in /etc/ssh/sshd_config "$@"; do
     echo file; printf '%s\n' "$file" | theirs
     if [ -f "$file" ]; then sha256sum -- "$file" 2>&1 | cut -c 1-2000 | theirs
-    else ls -d -- "$file" 2>&1 >/dev/null | theirs; fi
+    else ls -dL -- "$file" 2>&1 >/dev/null | theirs; fi
   done
 }
 
 verb=$1
 shift
-if [ -z "$VEDETTE" ]; then
-  # On the host by name, sudo lets nothing through but the verb; a word a line.
-  while IFS= read -r word; do set -- "$@" "$word"; done
-fi
 case $verb in
 account | read_keys | sessions | end_sessions | cut_out | put_back)
   case $1 in -* | '' | *[!A-Za-z0-9._@\\-]*) fail "$1 is no name of a user"; exit 1 ;; esac ;;

@@ -39,7 +39,14 @@ new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
 cat >"$new/program" <<'END_OF_PROGRAM'
 #!/bin/sh
-unset VEDETTE VEDETTE_PART
+# Made by `vedette action rights`. In: VERB, and nothing behind it, so that sudoers can name it whole; a word a line.
+unset VEDETTE_PART
+[ $# -eq 1 ] || exit 2
+while IFS= read -r word; do set -- "$@" "$word"; done
+VEDETTE=$(sed '1,/^exit$/d' "$0")
+export VEDETTE
+exec sh -c "$VEDETTE" vedette "$@"
+exit
 {script()}END_OF_PROGRAM
 printf '%s\\n' "$account ALL=(root) NOPASSWD: {allowed}" >"$new/sudoers"
 visudo -c -q -f "$new/sudoers"
