@@ -28,6 +28,7 @@ from vedette.actions.base import (
     CannotLook,
     Check,
     Kind,
+    Known,
     Plan,
     Refused,
     arguments,
@@ -232,7 +233,7 @@ class Answers:
                 client = client.named(given.get("host", ""))
             except LookupError as error:
                 raise app.Wrong([str(error)]) from error
-        action = kind.make(client, self._evidence)
+        action = kind.make(client, Known(self._evidence, self._snapshots))
         try:
             if plan is not None and plan.where != (here := client.server if client is not None else ""):
                 raise app.Wrong([f"this was planned on {plan.where}; the settings, or --server, name {here}"])
@@ -252,6 +253,12 @@ class Answers:
         for _, place in places:
             yield from scanner.events_in(block for block in kept.blocks(place) if needle in block)
         self.notes += kept.troubles
+
+    def _snapshots(self, kind: str, subject: str) -> Sequence[tuple[str, Any]]:
+        """What `vedette watch` saw of a subject. Raises CannotLook where there is no store."""
+        if self.visit is None:
+            raise CannotLook(f"{self.folder}: no store here", "--state names its folder")
+        return self.visit.progress.snapshots(kind, subject)
 
     def _may_act(self) -> None:
         if self.read_only:

@@ -12,6 +12,16 @@ from vedette.event import Event
 
 Evidence = Callable[[str], Iterable[Event]]
 """The events that are kept and whose record holds a text, oldest first."""
+Snapshots = Callable[[str, str], Sequence[tuple[str, Any]]]
+"""Kind and subject of an observation -> time (RFC 3339) and value of each state that was seen, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows besides the system itself. Each call raises CannotLook where nothing is kept."""
+
+    evidence: Evidence
+    snapshots: Snapshots
 
 
 class Refused(Exception):
@@ -142,7 +152,7 @@ class Kind:
     """The first may be given without its name."""
     undo: str
     """How it is taken back; nothing: it cannot be."""
-    make: Callable[[Any, Evidence], Action]
+    make: Callable[[Any, Known], Action]
     """Gives it the family's client; one that only looks may be given None, where the settings name no system."""
     reads: bool = False
     """It only looks; there is nothing to apply."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from vedette.actions.base import Call, CallFailed, CannotLook, Check, Evidence, Plan, Refused
+from vedette.actions.base import Call, CallFailed, CannotLook, Check, Known, Plan, Refused
 from vedette.clients.base import BadSecret, NoAnswer
 from vedette.clients.kube import Kube, KubeRefused, refused
 from vedette.clients.reading import fault_here, json_body
@@ -48,7 +48,7 @@ class Who(msgspec.Struct, frozen=True):
 class KubeActions:
     """Looks at and changes one API server; the actions are subclasses, each with its own `plan`."""
 
-    def __init__(self, kube: Kube, _evidence: Evidence | None = None) -> None:
+    def __init__(self, kube: Kube, _known: Known | None = None) -> None:
         self.kube = kube
 
     def close(self) -> None:

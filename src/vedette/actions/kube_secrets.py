@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Evidence, Kind, Plan
+from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Known, Plan
 from vedette.actions.kube import KubeActions, Object
 from vedette.clients.kube import Kube
 from vedette.event import Event, Outcome
@@ -27,9 +27,9 @@ class _Read:
 class SecretsRead:
     """Reads the evidence; asks the API server, where there is one, only for pods."""
 
-    def __init__(self, kube: Kube | None, evidence: Evidence) -> None:
+    def __init__(self, kube: Kube | None, known: Known) -> None:
         self._kube = None if kube is None else KubeActions(kube)
-        self._evidence = evidence
+        self._evidence = known.evidence
 
     def plan(self, given: Mapping[str, str]) -> Plan:
         """As `base.Action` has it: nothing to apply, rows in `found`."""
