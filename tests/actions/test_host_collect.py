@@ -83,6 +83,23 @@ def test_sudo_is_read_from_the_log(node: HostSite, host: Host) -> None:
         log.write_text("")
 
 
+def test_a_log_may_say_that_it_could_not_be_read(node: HostSite, host: Host) -> None:
+    """That is a line of it, and not vedette's word; a file of sessions that is not there is."""
+    log = host.folder / "log" / "auth.log"
+    log.write_text("x sudo: sudo, /var/log/auth.log could not be read: really\n")
+    move = host.ssh("root", host.folder / "own", "mv /run/utmp /run/away")
+    subprocess.run(move, check=True, timeout=30)
+    try:
+        rows, plan = collected(node)
+    finally:
+        log.write_text("")
+        subprocess.run([*move[:-1], "mv /run/away /run/utmp"], check=True, timeout=30)
+    assert any("really" in found for _, found in rows)
+    assert not any("really" in line for line in plan["remains"])
+    assert "logged in now, `who` could not be read: /run/utmp is not there" in plan["remains"]
+    assert not any(line.startswith("what was done by sudo") for line in plan["remains"])
+
+
 def test_it_is_bounded(node: HostSite, host: Host) -> None:
     """Of a log without end the newest lines, each cut."""
     log = host.folder / "log" / "auth.log"

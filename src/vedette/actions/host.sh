@@ -183,7 +183,8 @@ look() { # NAME COMMAND WORD…: what it says, the last lines of it, and its exi
 collect() { # SINCE, or nothing
   look last last -F -w -i -n $most_lines ${1:+-s "$1"}
   look lastb lastb -F -w -i -n $most_lines ${1:+-s "$1"}
-  look who who -u
+  # Without that file `who` says nothing, and that all is well.
+  if [ -r /run/utmp ]; then look who who -u; else echo 'who 1'; echo /run/utmp is not there | theirs; fi
   look journal journalctl --no-pager -o short-iso -n $most_lines ${1:+--since="$1"} _COMM=sudo
   for file in /var/log/auth.log /var/log/secure; do
     [ ! -e "$file" ] || look "$file" sh -c \

@@ -22,6 +22,9 @@ _SAYS = {
     "who": "logged in now, `who`",
     "journal": "sudo, the journal",
 }
+_PARTLY = ("Hint: You are currently not seeing", "No journal files")
+_ASIDE = (*_PARTLY, "-- ", "      Users in groups", "      Pass -q")
+"""journalctl's words on what it shows, which are no lines of the journal."""
 
 
 class Collect:
@@ -37,17 +40,17 @@ class Collect:
             raise CannotLook("the settings name no host", "write actions.hosts into the settings, or give --server")
         answer = self._host.look("collect", since)
         found = [row for one in answer if one.tag != "accounts" for row in _rows(one)]
-        if not any(one.tag.startswith(("journal", "/")) and _read(one) for one in answer):
+        if not any(one.tag.startswith(("journal", "/")) and _in_whole(one) for one in answer):
             found.append(
                 _row("what was done by sudo could not be read: no journal that may be read, and no auth.log", "sudo")
             )
         found += self._files(next(one for one in answer if one.tag == "accounts"))
-        unread = [one["found"] for one in found if "could not be read" in one["found"]]
+        unread = [one["found"] for one in found if _unread(one)]
         return Plan(
             action=KIND.name,
             given=dict(given),
             where=self._host.ssh.server,
-            does=f"{self._host.ssh.server}: {len(found)} lines, times in UTC" + (f", since {since}" if since else ""),
+            does=f"{len(found)} lines, times in UTC" + (f", since {since}" if since else ""),
             found=found,
             remains=[
                 *unread,
@@ -123,14 +126,9 @@ def since_when(said: str, now: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def _read(part: Part) -> bool:
-    """Something came of it."""
-    return part.words[:1] == ("0",) and any(line.strip() and not _aside(line) for line in part.lines)
-
-
-def _aside(line: str) -> bool:
-    """journalctl's word on what it shows, not a line of the journal."""
-    return line.startswith(("-- ", "Hint: ", "      ", "No journal files"))
+def _in_whole(part: Part) -> bool:
+    """All of it was read, be it nothing."""
+    return part.words == ("0",) and not any(line.startswith(_PARTLY) for line in part.lines)
 
 
 def _rows(part: Part) -> list[dict[str, str]]:
@@ -138,13 +136,19 @@ def _rows(part: Part) -> list[dict[str, str]]:
     if part.words == ("missing",):
         return [_row(f"{by} could not be read: no such program there", by)]
     lines = [line for line in part.lines if line.strip()]
-    if part.words[:1] != ("0",) or any(
-        line.startswith(("Hint: You are currently not seeing", "No journal files")) for line in lines
-    ):
-        why = " ".join(" ".join(lines[-3:]).split())[:300] or f"exit code {' '.join(part.words)}"
-        found = [_row(f"{by} could not be read{' in whole' if _read(part) else ''}: {why}", by)]
-        return found + [_row(line, by) for line in lines if _read(part) and not _aside(line)]
-    return [_row(line, by) for line in lines if not _aside(line)] or [_row("nothing", by)]
+    read = [_row(line, by) for line in lines if not line.startswith(_ASIDE)]
+    if _in_whole(part):
+        return read or [_row("nothing", by)]
+    why = " ".join(" ".join(lines[:3]).split())[:300] or f"exit code {' '.join(part.words)}"
+    if part.words == ("0",) and read:
+        return [_row(f"{by} could not be read in whole: {why}", by), *read]
+    return [_row(f"{by} could not be read: {why}", by)]
+
+
+def _unread(row: Mapping[str, str]) -> bool:
+    """It says what could not be read; a line of a log may say the same words, further in."""
+    first = row["by"] if row["by"] in _SAYS.values() or row["by"].startswith("sudo, ") else ""
+    return row["found"].startswith(f"{first} could not be read") if first else "could not be read" in row["found"]
 
 
 def _row(found: str, by: str) -> dict[str, str]:
