@@ -37,10 +37,11 @@ class TrustedProxy:
 
     def stands_between(self, identity: str, peer: str) -> bool:
         """True when who authenticated as `identity` from `peer` is this proxy; a name alone would prove little."""
-        return any(_fits(glob, identity) for glob in self.identities) and self.networks.contains(peer) is True
+        return any(fits(glob, identity) for glob in self.identities) and self.networks.contains(peer) is True
 
 
-def _fits(glob: str, text: str) -> bool:
+def fits(glob: str, text: str) -> bool:
+    """`text` is what `glob` says, cased; `*` stands for any text."""
     first, *rest = glob.split("*")
     if not rest:
         return text == first

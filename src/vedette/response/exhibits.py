@@ -11,7 +11,7 @@ from vedette.alert import Alert
 from vedette.engine.sighting import Sighting
 from vedette.event import Event
 from vedette.formats.base import TrustedProxy
-from vedette.response.kept import Kept
+from vedette.response.kept import Kept, reaches
 from vedette.rule import Reaction, Rule
 from vedette.scan import Plan, Scanner
 from vedette.sources.files import Range
@@ -19,9 +19,6 @@ from vedette.store.segments import frames, names
 
 _QUIET = frozenset({"no", Reaction.IGNORE.value})
 _READ = 1 << 20
-_LEEWAY = 3600
-"""Seconds that the clock of who wrote a record may be ahead of the one that stamps the segment. Even on one machine a
-file's time is that of the last tick, some milliseconds behind the record's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def gather(folder: Path, alerts: Sequence[Alert], rules: Sequence[Rule], proxies
     for source, place in kept.sources():
         for file in names(place):
             path = place / file
-            if path.stat().st_mtime + _LEEWAY >= kept.since / 1_000_000_000:
+            if reaches(path.stat().st_mtime, kept.since):
                 _look(found, scanner, alerts, path, f"{place.parent.name}/{source}/{file}")
     for one in found.lines.values():
         one.sort(key=lambda line: (line.time, line.segment, line.number))

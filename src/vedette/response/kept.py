@@ -9,6 +9,14 @@ from pathlib import Path
 from vedette.store.segments import frames, names
 
 _SECOND = 1_000_000_000
+LEEWAY = 3600
+"""Seconds that the clock of who wrote a record may be ahead of the one that stamps the segment. Even on one machine a
+file's time is that of the last tick, some milliseconds behind the record's."""
+
+
+def reaches(written: float, since: int) -> bool:
+    """Whether a segment that was last written then (seconds since 1970) may hold acts from `since` on (ns)."""
+    return (written + LEEWAY) * _SECOND >= since
 
 
 @dataclass(slots=True)
@@ -41,7 +49,7 @@ class Kept:
             path = place / name
             status = path.stat()
             # What was written last before then holds nothing later, but for a clock that was set.
-            if status.st_mtime * _SECOND < self.since:
+            if not reaches(status.st_mtime, self.since):
                 continue
             self.files += 1
             end = 0

@@ -1,0 +1,82 @@
+r"""Needles: names found in whole blocks of lines by their bytes, so that only lines that hold one are decoded.
+
+A record is found where its writer put the characters of the name as they are, as Go's encoder does but for quotes,
+backslashes, `<`, `>` and `&`: of a name with such characters the longest piece without them is looked for, and the
+record that is found is compared whole. A name without any plain piece is looked for as UTF-8 and as `\u` escapes.
+Not found: a name in a record of an encoder that escapes plain characters (`\u0061` for an `a`; no API server, Vault or
+shipper that is known does), and one that a container runtime cut in two together with its line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from vedette.formats.reader import splittable
+
+_PLAIN = re.compile(r"[A-Za-z0-9 !#$%()*,.:;=?@\[\]^_`{|}~-]+")
+_LEAST = 3
+"""A shorter piece of a longer name stands in too many lines."""
+_LONGEST = 256
+_PIECE = re.compile(rb'^\S{20,40} std(?:out|err) P|(?<!\\n)","stream":"std', re.MULTILINE)
+"""A line that a container runtime has cut: CRI's, Docker's (whose last piece ends with `\\n`)."""
+
+Needles = tuple[bytes, ...]
+
+
+def needles(name: str, *, quoted: bool = False) -> Needles:
+    """What to look for, any of them; none for an empty name. `quoted`: the name is a whole text of a JSON record, so
+    that a quote stands before it, wrapped or not."""
+    if not name:
+        return ()
+    best = max(_PLAIN.finditer(name), key=lambda one: len(one[0]), default=None)
+    if best is not None and (len(best[0]) >= _LEAST or best[0] == name):
+        quote = '"' if quoted and not best.start() else ""
+        return (f"{quote}{best[0]}"[:_LONGEST].encode(),)
+    units = name.encode("utf-16-be", "surrogatepass")
+    small = "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
+    capital = re.sub(r"[0-9a-f]{4}", lambda one: one[0].upper(), small)
+    written = (name.encode("utf-8", "replace"), small.encode(), capital.encode())
+    return tuple(dict.fromkeys(one[:_LONGEST] for one in written))
+
+
+def holds(block: bytes, wanted: Sequence[bytes]) -> bool:
+    """Some of them stands in it."""
+    return any(one in block for one in wanted)
+
+
+def cut(block: bytes, wanted: Sequence[bytes]) -> bytes:
+    """The lines of a block that hold a needle, each once and in order; the whole block where its lines belong together
+    (pieces of one line, a record over several lines)."""
+    spans = sorted({span for one in wanted for span in _spans(block, one)})
+    if not spans or not whole(block[spans[0][0] : spans[0][1]], block):
+        return block if spans else b""
+    return b"".join([block[start:end] for start, end in spans])
+
+
+def whole(line: bytes, block: bytes) -> bool:
+    """Each line of the block stands for itself, as far as one of them tells."""
+    bare = line.strip()
+    if bare[:1] in (b'"', b"["):
+        return False
+    return splittable(bare + b"\n") or (len(bare) > 1 and _PIECE.search(block) is None)
+
+
+def begun(block: bytes) -> bytes:
+    """The pieces at the end of a block of a line whose last piece stands in the next."""
+    start = len(block)
+    while start:
+        at = block.rfind(b"\n", 0, start - 1) + 1
+        if _PIECE.search(block[at:start]) is None:
+            break
+        start = at
+    return block[start:]
+
+
+def _spans(block: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
+    """Where the lines with a needle begin, and end behind their line end."""
+    at = block.find(needle)
+    while at >= 0:
+        end = block.find(b"\n", at) + 1 or len(block)
+        yield block.rfind(b"\n", 0, at) + 1, end
+        at = block.find(needle, end)
