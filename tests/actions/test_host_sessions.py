@@ -13,6 +13,9 @@ import pytest
 from lab.process import until
 
 from tests.actions.host_site import Host, HostSite
+from vedette.actions.base import CallFailed, from_json
+from vedette.actions.host_sessions import EndSessions
+from vedette.clients.ssh import Ssh
 
 
 @contextlib.contextmanager
@@ -142,6 +145,25 @@ def test_a_process_that_calls_itself_a_session_is_none(node: HostSite, host: Hos
         assert node.plan("host.end-sessions", "root" if of_root else other)["found"] == []
         (row,) = node.plan("host.end-sessions", user)["found"]
         assert row["session"].endswith(f"sshd: {user}@notty")
+
+
+def test_what_is_not_seen_is_not_none(node: HostSite, host: Host) -> None:
+    """Another ps, which does not know the options: nothing is planned, done or verified, and that is said."""
+    user, key = mallory(host)
+    program = host.folder / "sbin" / "ps"
+    with session(host, user, key, "sleep 1000") as one:
+        node.plan("host.end-sessions", user)
+        program.write_text("#!/bin/sh\nexit 1\n")
+        program.chmod(0o755)
+        try:
+            assert "cannot be seen" in node.do("apply", 2)
+            assert node.holds() == [None]
+            action = EndSessions(Ssh("root@node", config_file=str(host.config)))
+            with pytest.raises(CallFailed, match="cannot be seen"):
+                action.do(from_json(node.acted().plan).calls[0])
+            assert one.poll() is None
+        finally:
+            program.unlink()
 
 
 def test_what_was_let_go_is_named(node: HostSite, host: Host) -> None:

@@ -132,6 +132,8 @@ tree() { # USER UID PID: `session PID`, `inside PID` for what runs in one, `own 
       return sshd(p) && sshd(parent[p]) && (index(name[p], user "@") == 1 || name[p] == user && last[p] == "[priv]")
     }
     END {
+      # Another ps, or a /proc that hides what others run (hidepid): what is not seen is not none.
+      if (!(me in parent) || !(1 in parent)) { print "blind"; exit }
       for (p = me; p > 1; p = parent[p]) if (session(p)) own[p] = 1
       for (i = 1; i <= NR; i++) {
         p = pid[i]
@@ -144,10 +146,9 @@ tree() { # USER UID PID: `session PID`, `inside PID` for what runs in one, `own 
 }
 uid_of() { passwd_of "$1" | head -n 1 | cut -d : -f 3; }
 sessions() { # USER
-  uid=$(uid_of "$1")
-  tree "$1" "$uid" $$ | while read -r kind pid; do
+  tree "$1" "$(uid_of "$1")" $$ | while read -r kind pid; do
     echo "$kind $pid"
-    ps -o lstart= -o tty= -o args= -p "$pid" | theirs
+    [ "$kind" = blind ] || ps -o lstart= -o tty= -o args= -p "$pid" | theirs
   done
   echo peers
   ss -Htnp state established 2>&1 | grep sshd | head -n 1000 | theirs
@@ -166,7 +167,8 @@ end_sessions() { # USER
     if [ -n "$open" ] && { [ -z "$inside" ] || [ $signal = KILL ]; }; then why=$(kill -s KILL $open 2>&1); fi
     sleep 0.2 2>/dev/null || sleep 1
   done
-  if tree "$1" "$(uid_of "$1")" $$ | grep -q -e '^session' -e '^inside'; then fail "$why"
+  if tree "$1" "$(uid_of "$1")" $$ | grep -q -e '^session' -e '^inside' -e '^blind'; then
+    fail "${why:-the processes of this host cannot be seen}"
   else echo "ended $(printf '%s\n' $ended | sort -u | grep -c .)"; fi
 }
 

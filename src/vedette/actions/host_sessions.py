@@ -56,8 +56,9 @@ class EndSessions(HostActions):
         of: dict[str, list[Part]] = {}
         for one in answer:
             of.setdefault(one.tag, []).append(one)
-        if "peers" not in of or "failed" in of:
-            raise CannotLook(f"{self.ssh.server}: its processes could not be listed", "it needs ps of procps")
+        if "peers" not in of or "blind" in of:
+            mend = f"it needs ps of procps, and root where /proc is mounted with hidepid: {RIGHTS_HINT}"
+            raise CannotLook(f"{self.ssh.server}: its processes cannot be seen", mend)
         return Open(
             sessions={one.words[0]: " ".join(" ".join(one.lines).split()) for one in of.get("session", [])},
             inside=len(of.get("inside", [])),

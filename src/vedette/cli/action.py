@@ -25,6 +25,7 @@ examples:
   vedette action plan kube.rotate-token web/ci pod=ci-7f9c
   vedette action plan kube.secrets-read dev@example.org        from the evidence; nothing to apply
   vedette action rights kube.suspend-actor | kubectl apply -f -
+  vedette action plan host.remove-key SHA256:… user=dev host=node-1
 """
 _ID = "its id, or the beginning of it, four characters at least"
 
@@ -86,7 +87,7 @@ def _server(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="URL",
         help="the system, in place of the settings' and without their credentials: `kubectl proxy` at "
-        "http://127.0.0.1:8001 lends your own",
+        "http://127.0.0.1:8001 lends your own; of a host what ssh takes",
     )
 
 
