@@ -39,6 +39,8 @@ _VAULT = (
     "response.auth.display_name",
     "response.auth.entity_id",
 )
+_LAST = frozenset({"ResponseComplete", "Panic"})
+"""A watch has its code at ResponseStarted already, and ends by one of these as well."""
 
 
 class Glance(msgspec.Struct, gc=False):
@@ -54,7 +56,7 @@ class Glance(msgspec.Struct, gc=False):
     stamp: str
     """RFC 3339 in UTC, so that texts compare as times do; nothing: the record does not say."""
     final: bool
-    """False: a later record of the same act says more."""
+    """False: a later record of the same act follows; each act has one that is final, or none yet."""
 
 
 def projections() -> dict[str, Projection]:
@@ -87,7 +89,7 @@ def glance_of(event: Event) -> Glance:
         verb_of(event),
         act.kind,
         when,
-        event.final,
+        text(event.fields, "stage") in _LAST if event.format == "kube_audit" else event.final,
     )
 
 
@@ -137,9 +139,6 @@ def _kube(records: Sequence[Any], proxies: Sequence[TrustedProxy]) -> Iterator[G
             when,
             one.stage in _LAST,
         )
-
-
-_LAST = frozenset({"ResponseComplete", "Panic"})
 
 
 def _vault(records: Sequence[Any]) -> Iterator[Glance | None]:

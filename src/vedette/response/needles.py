@@ -2,7 +2,7 @@ r"""Needles: names found in whole blocks of lines by their bytes, so that only l
 
 A record is found where its writer put the characters of the name as they are, as Go's encoder does but for quotes,
 backslashes, `<`, `>` and `&`: of a name with such characters the longest piece without them is looked for, and the
-record that is found is compared whole. A name without any plain piece is looked for as UTF-8 and as `\u` escapes.
+record that is found is compared whole. Of other alphabets a piece is looked for as UTF-8 and by its first `\u` escape.
 Not found: a name in a record of an encoder that escapes plain characters (`\u0061` for an `a`; no API server, Vault or
 shipper that is known does), and one that a container runtime cut in two together with its line.
 """
@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from vedette.formats.reader import splittable
 
 _PLAIN = re.compile(r"[A-Za-z0-9 !#$%()*,.:;=?@\[\]^_`{|}~-]+")
+_OTHER = re.compile(r"[^\x00-\x7f]+")
 _LEAST = 3
-"""A shorter piece of a longer name stands in too many lines."""
+"""A shorter piece stands in too many lines, where something else will do."""
 _LONGEST = 256
 _PIECE = re.compile(rb'^\S{20,40} std(?:out|err) P|(?<!\\n)","stream":"std', re.MULTILINE)
 """A line that a container runtime has cut: CRI's, Docker's (whose last piece ends with `\\n`)."""
@@ -29,15 +30,18 @@ def needles(name: str, *, quoted: bool = False) -> Needles:
     that a quote stands before it, wrapped or not."""
     if not name:
         return ()
-    best = max(_PLAIN.finditer(name), key=lambda one: len(one[0]), default=None)
-    if best is not None and (len(best[0]) >= _LEAST or best[0] == name):
-        quote = '"' if quoted and not best.start() else ""
-        return (f"{quote}{best[0]}"[:_LONGEST].encode(),)
-    units = name.encode("utf-16-be", "surrogatepass")
-    small = "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
-    capital = re.sub(r"[0-9a-f]{4}", lambda one: one[0].upper(), small)
-    written = (name.encode("utf-8", "replace"), small.encode(), capital.encode())
-    return tuple(dict.fromkeys(one[:_LONGEST] for one in written))
+    plain = max(_PLAIN.finditer(name), key=lambda one: len(one[0]), default=None)
+    other = max(_OTHER.findall(name), key=len, default="")
+    if plain is not None and (len(plain[0]) >= _LEAST or not other):
+        quote = '"' if quoted and not plain.start() else ""
+        return (f"{quote}{plain[0]}"[:_LONGEST].encode(),)
+    if not other and (not name[0].isprintable() or name[0] in '"\\'):
+        return (b"\\",)
+    # As it is, or as an escape: that of its first character, without backslashes, of which each wrapping adds some.
+    first = (other or name)[0].encode("utf-16-be", "surrogatepass")
+    escaped = f"u{first[0] << 8 | first[1]:04x}"
+    written = (other or name[0]).encode("utf-8", "replace")
+    return tuple(dict.fromkeys((written[:_LONGEST], escaped.encode(), f"u{escaped[1:].upper()}".encode())))
 
 
 def holds(block: bytes, wanted: Sequence[bytes]) -> bool:
