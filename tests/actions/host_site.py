@@ -26,6 +26,7 @@ _SSHD = """\
 Port {port}
 ListenAddress 127.0.0.1
 HostKey {folder}/host
+TrustedUserCAKeys {folder}/ca.pub
 AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%u .ssh/authorized_keys2
 PidFile none
 StrictModes no
@@ -80,7 +81,7 @@ class Host:
         root = folder / "home" / "root"
         passwd = folder / "etc" / "passwd"
         passwd.write_text(passwd.read_text().replace(":/root:", f":{root}:", 1))
-        for name in ("host", "own"):
+        for name in ("host", "own", "ca"):
             self.keygen(folder / name)
         (root / ".ssh").mkdir(parents=True, mode=0o700)
         self.keys("root").write_text((folder / "own.pub").read_text())

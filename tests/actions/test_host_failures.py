@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab.built import packaged
 
 from tests.actions.host_site import Host, HostSite
 from vedette.actions.base import CallFailed, Plan
@@ -182,10 +183,73 @@ def test_its_own_files_are_its_own(node: HostSite, host: Host) -> None:
 
 
 def test_vedette_does_not_lock_itself_out(node: HostSite, host: Host) -> None:
-    """Root's key, by either form of its fingerprint; and the last key of an account that it enters by another way."""
+    """Root's key, by either form of its fingerprint; a connection that others share is none of its own."""
     own = host.folder / "own"
     assert "vedette itself" in node.refused("host.remove-key", host.fingerprint(own), "user=root")
     assert "vedette itself" in node.refused("host.remove-key", host.fingerprint(own, "md5"), "user=root")
+    shared = node.folder / "ssh_config"
+    shared.write_text(f"{host.config.read_text()}  ControlMaster auto\n  ControlPath {host.folder}/made/%C\n")
+    node.said["config_file"] = str(shared)
+    with subprocess.Popen(
+        ["ssh", "-F", str(shared), "root@node", "echo in; sleep 100"], stdout=subprocess.PIPE
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"in\n"
+        assert "vedette itself" in node.refused("host.remove-key", host.fingerprint(own), "user=root")
+        first.kill()
+
+
+def test_the_last_key_of_its_own_account_stays(node: HostSite, host: Host) -> None:
+    """vedette comes in by a certificate; of another account the last one goes."""
+    user, other = host.user(), host.user()
+    _, line, fingerprint = host.key()
+    host.give(user, line)
+    host.give(other, line)
+    certified, _, _ = host.key()
+    sign = [
+        "ssh-keygen",
+        "-q",
+        "-s",
+        str(host.folder / "ca"),
+        "-I",
+        "x",
+        "-n",
+        user,
+        str(certified.with_suffix(".pub")),
+    ]
+    subprocess.run(sign, check=True, capture_output=True)
+    node.acts_as(user, certified, sudo=True)
+    allowed(host, user)
+    assert f"last key of {user}" in node.refused("host.remove-key", fingerprint, f"user={user}")
+    node.plan("host.remove-key", fingerprint, f"user={other}")
+    node.do("apply")
+    assert host.keys(other).read_text() == ""
+
+
+def allowed(host: Host, user: str) -> None:
+    """Root by sudo, without a password."""
+    packaged("sudo")
+    file = host.folder / "etc" / "sudoers.d" / user
+    file.write_text(f"{user} ALL=(root) NOPASSWD: ALL\n")
+    file.chmod(0o440)
+
+
+def test_with_sudo_alone_it_is_root_there(node: HostSite, host: Host) -> None:
+    """The script is sent to a shell that sudo starts; its own key and its own session are still known."""
+    user = host.user()
+    (key, line, own), (_, other, fingerprint) = host.key(), host.key()
+    host.give(user, line + other)
+    theirs, _, second = one_key(host)
+    allowed(host, user)
+    node.acts_as(user, key, sudo=True)
+    assert "vedette itself" in node.refused("host.remove-key", own, f"user={user}")
+    for name, found in ((user, fingerprint), (theirs, second)):
+        node.plan("host.remove-key", found, f"user={name}")
+        node.do("apply")
+        assert node.holds() == [True]
+    plan = node.plan("host.end-sessions", user)
+    assert plan["found"] == []
+    assert any("vedette's own session" in one for one in plan["remains"])
 
 
 @pytest.mark.parametrize(

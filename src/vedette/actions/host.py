@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vedette.actions.base import CallFailed, CannotLook, Refused
+from vedette.actions.base import CallFailed, CannotLook, Known, Refused
 from vedette.clients.ssh import Ran, Ssh, SshFailed
 from vedette.escape import shell
 
@@ -79,7 +79,7 @@ class Unread(Exception):
 class HostActions:
     """Looks at and changes one host; the actions are subclasses, each with its own `plan`."""
 
-    def __init__(self, ssh: Ssh, _known: object = None) -> None:
+    def __init__(self, ssh: Ssh, _known: Known | None = None) -> None:
         self.ssh = ssh
         self.last: Ran | None = None
         """The answer to the latest question."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Plan, Refused
+from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Known, Plan, Refused
 from vedette.actions.host import HostActions, Part, key_files, options_of
 from vedette.clients.ssh import Ssh
 
@@ -30,7 +30,7 @@ _ASIDE = (*_PARTLY, "-- ", "      Users in groups", "      Pass -q")
 class Collect:
     """Reads by the system's own tools; what could not be read is a row of its own."""
 
-    def __init__(self, ssh: Ssh | None, _known: object = None) -> None:
+    def __init__(self, ssh: Ssh | None, _known: Known | None = None) -> None:
         self._host = None if ssh is None else HostActions(ssh)
 
     def plan(self, given: Mapping[str, str]) -> Plan:

@@ -32,7 +32,7 @@ class RemoveKey(HostActions):
         hits = [(one, lines) for one, lines in hits if lines]
         if not hits:
             raise Refused(f"{fingerprint} is not among {user}'s keys in {_listed(found)}", _others(found))
-        self._not_ours(account, found, fingerprint)
+        self._not_ours(account, found, fingerprint, given["file"])
         lines = [line for _, some in hits for line in some]
         if any(len(one.line) > _LONGEST for one in lines):
             raise Refused("the key's line is longer than 16 KB", "take it out by hand")
@@ -64,7 +64,7 @@ class RemoveKey(HostActions):
             raise CannotLook(f"{self.ssh.server}: {'; '.join(unread)}", RIGHTS_HINT)
         return found
 
-    def _not_ours(self, account: Account, found: Sequence[File], fingerprint: str) -> None:
+    def _not_ours(self, account: Account, found: Sequence[File], fingerprint: str, given: str) -> None:
         """Raises Refused where vedette would lock itself out."""
         if account.name != account.me or self.last is None:
             return
@@ -74,7 +74,8 @@ class RemoveKey(HostActions):
             raise Refused("which key vedette itself logs in with cannot be told, and this is its own account")
         if any(one.sha256 in self.last.keys for one in gone):
             raise Refused("vedette itself logs in with this key", "log in with another, or as another user")
-        if len(gone) == len(every):
+        # It came in by no key of these: by a certificate, say, which ends one day.
+        if len(gone) == len(every) and not given:
             raise Refused(f"it is the last key of {account.name}, as whom vedette logs in", "add another key first")
 
     def _cut(self, account: Account, file: File, gone: Sequence[Key], fingerprint: str) -> Call:

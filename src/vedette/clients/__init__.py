@@ -2,6 +2,6 @@
 
 In: addresses and paths of secrets. Out: decoded answers, or an error that says what was asked and what came back.
 Never does: follow a redirect or a URL found in a log, keep a secret longer than a call, retry.
-Add one by: a module here on `base.Http`, its test against the real server.
+Add one by: a module here on `base.Http` (ssh.py: on the user's own ssh), its test against the real server.
 Read first: base.py.
 """
