@@ -109,7 +109,8 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert schema["additionalProperties"] is False
     assert list(schema["properties"]) == [
         *("networks", "allowlist_from", "owner", "sensitive_namespaces", "automation", "trusted_proxies"),
-        *("vault", "exceptions", "sources", "sinks", "routes", "watch", "actions", "drill", "cluster", "runbook_url"),
+        *("vault", "exceptions", "sources", "sinks", "routes", "watch", "actions", "drill", "respond"),
+        *("cluster", "runbook_url"),
     ]
 
 

@@ -8,6 +8,7 @@ from datetime import date
 
 from vedette.settings.checks_acting import check_acting
 from vedette.settings.checks_drill import check_drill
+from vedette.settings.checks_respond import check_activities_off, check_respond
 from vedette.settings.checks_watch import check_watch
 from vedette.settings.key import Texts
 from vedette.settings.networks import check_places
@@ -49,6 +50,7 @@ def check(written: Written, names: Collection[str], rules: Collection[str] | Non
     check_watch(written, findings)
     check_drill(written.drill, findings)
     check_acting(written.actions, findings)
+    check_respond(written.respond, names, findings)
 
 
 def _check_owner(written: Written, findings: Findings) -> None:
@@ -160,6 +162,7 @@ def check_takeaways(written: Written, defaults: Written, findings: Findings) -> 
             mend = f"did you mean {meant}?" if meant else f"built in: {', '.join(dict.fromkeys(known))}"
             path: YamlPath = ("sensitive_namespaces", "without", index)
             findings.error(path, f"{text!r} is no built-in sensitive namespace", mend)
+    check_activities_off(written.respond, [one.name for one in defaults.respond.activities], findings)
     actors = _actors_by_rule(defaults)
     for index, entry in enumerate(written.automation):
         for rule in entry.rule if entry.off else ():

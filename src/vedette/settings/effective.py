@@ -37,6 +37,16 @@ class Proxy(NamedTuple):
     networks: Networks
 
 
+class Work(NamedTuple):
+    """An activity with its networks looked up."""
+
+    name: str
+    actors: Texts
+    user_agents: Texts
+    networks: Networks | None
+    """None: it may come from anywhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings(Written):
     """A vedette.yaml laid over the built-in defaults; `load` makes one."""
@@ -91,6 +101,21 @@ class Settings(Written):
             Proxy(entry.identity, resolve(entry.addresses, self.networks, "trusted proxy"))
             for entry in self.trusted_proxies
         )
+
+    def activities(self) -> tuple[Work, ...]:
+        """The work that may explain an alert; Terraform's identities in Vault (V4) are its own."""
+        found = []
+        for entry in self.respond.activities:
+            if entry.off:
+                continue
+            networks = resolve(entry.networks, self.networks, entry.name) if entry.networks else None
+            found.append(Work(entry.name, entry.actors, entry.user_agents, networks))
+        if entities := self.vault.terraform.entities:
+            addresses = self.vault.terraform.addresses
+            networks = resolve(addresses, self.networks, "terraform") if addresses else None
+            actors = tuple(text for one in entities for text in (one, f"* ({one})"))
+            found.append(Work("Terraform apply in Vault", actors, (), networks))
+        return tuple(found)
 
     def excuses(self, rule: str, actor: str, verb: str, namespace: str) -> bool:
         """Some automation entry lets `rule` pass over the request; a request for the whole cluster has no namespace."""

@@ -17,6 +17,7 @@ from vedette.settings.effective import Origin, Settings
 from vedette.settings.key import Texts
 from vedette.settings.networks import ALLOWLIST, RESERVED, check_lists, note_missing
 from vedette.settings.reading import Findings, SettingsError, read
+from vedette.settings.responding import Responding
 from vedette.settings.written import Automation, SensitiveNamespaces, Written
 from vedette.yaml_text import Document, YamlError, YamlPath, read_documents, read_file
 
@@ -137,7 +138,8 @@ def _settle(document: Document, folder: Path | None, rules: Collection[str] | No
     origins, automation = _automation(written, document, defaults)
     origins |= _origins(document, (), ())
     namespaces = _namespaces(written.sensitive_namespaces, defaults.sensitive_namespaces, document, origins)
-    merged = replace(written, networks=lists, automation=automation, sensitive_namespaces=namespaces)
+    respond = _respond(written, document, defaults, origins)
+    merged = replace(written, networks=lists, automation=automation, sensitive_namespaces=namespaces, respond=respond)
     settled = Settings(
         **{key.name: getattr(merged, key.name) for key in fields(Written)},
         file=document.file,
@@ -205,13 +207,25 @@ def _namespaces(
     return SensitiveNamespaces(**lists, without=ours.without)
 
 
+def _respond(written: Written, document: Document, defaults: Written, origins: dict[YamlPath, Origin]) -> Responding:
+    """The built-in activities, less those that an entry of the same name replaces or takes away, then the user's."""
+    ours = {entry.name for entry in written.respond.activities}
+    found = [entry for entry in defaults.respond.activities if entry.name not in ours]
+    at: YamlPath = ("respond", "activities")
+    origins |= {(*at, index): Origin("", 0) for index in range(len(found))}
+    for index, entry in enumerate(written.respond.activities):
+        origins |= _origins(document, (*at, index), (*at, len(found)))
+        found.append(entry)
+    return replace(written.respond, activities=tuple(found))
+
+
 def _origins(document: Document, of: YamlPath, to: YamlPath) -> dict[YamlPath, Origin]:
     """Where the values beneath `of` stand, by their path beneath `to`."""
     size = len(of)
     return {
         (*to, *path[size:]): Origin(document.file, line)
         for path, (line, _) in document.values.items()
-        if path[:size] == of and (size or path[:1] not in (("automation",), ("sensitive_namespaces",)))
+        if path[:size] == of and (size or path[:1] not in (("automation",), ("sensitive_namespaces",), ("respond",)))
     }
 
 

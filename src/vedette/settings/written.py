@@ -14,6 +14,7 @@ from typing import Annotated
 from vedette.settings.acting import Acting
 from vedette.settings.drilling import Drilling
 from vedette.settings.key import Says, Scope, Selection, Texts
+from vedette.settings.responding import Responding
 from vedette.settings.watching import (
     FileSource,
     HashObserver,
@@ -189,6 +190,7 @@ class Written:
     watch: Annotated[Watch, Says("How `vedette watch` runs.")] = Watch()
     actions: Annotated[Acting, Says("How `vedette action` answers an attack.")] = Acting()
     drill: Annotated[Drilling, Says("How `vedette drill` makes rules fire.")] = Drilling()
+    respond: Annotated[Responding, Says("How `vedette respond` looks at an alert.")] = Responding()
     cluster: Annotated[str, Says("The name of this site or cluster; a label of every alert.")] = ""
     runbook_url: Annotated[
         str, Says("Where runbooks are found; `{rule}` stands for the rule's id, `{slug}` for that in small letters.")
