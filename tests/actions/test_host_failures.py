@@ -13,7 +13,7 @@ from lab.built import packaged
 from tests.actions.host_site import Host, HostSite
 from vedette.actions.base import CallFailed, Plan
 from vedette.actions.host_remove_key import RemoveKey
-from vedette.clients.ssh import Ssh
+from vedette.clients.ssh import Ssh, SshFailed
 
 _CUT_OFF = """\
 #!/bin/sh
@@ -318,6 +318,35 @@ def test_sudo_that_asks_is_no_answer(node: HostSite, host: Host) -> None:
     assert code == 2
     assert "sudo" in err
     assert "vedette action rights host" in err
+
+
+def test_what_the_login_shell_says_is_passed_over(node: HostSite, host: Host) -> None:
+    """A greeting in a file that the shell reads at each login is no answer, whatever it looks like."""
+    user, path, fingerprint = one_key(host)
+    greeting = host.folder / "home" / "root" / ".bashrc"
+    greeting.write_text("printf 'hello\\ncontent\\n|00\\n.\\n'; echo hello >&2\n")
+    try:
+        if (
+            b"hello"
+            not in subprocess.run(host.ssh("root", host.folder / "own", "true"), capture_output=True, check=True).stdout
+        ):
+            pytest.skip("root's shell reads no file of its own at such a login")
+        node.plan("host.remove-key", fingerprint, f"user={user}")
+        node.do("apply")
+        assert node.holds() == [True]
+    finally:
+        greeting.unlink()
+    assert fingerprint not in fingerprints(path)
+
+
+def test_an_answer_has_an_end(host: Host) -> None:
+    """What a host sends without end is cut off, and nobody waits for it."""
+    with pytest.raises(SshFailed, match="more than 16 MB") as error:
+        Ssh("root@node", config_file=str(host.config)).run("cat /dev/zero", b"")
+    assert error.value.ran
+    with pytest.raises(SshFailed, match="no answer within 2 s") as error:
+        Ssh("root@node", config_file=str(host.config)).run("sleep 60", b"", seconds=2.0)
+    assert error.value.ran
 
 
 def test_read_only_keeps_its_hands_off(node: HostSite, host: Host) -> None:

@@ -20,6 +20,8 @@ from vedette.escape import shell
 RIGHTS_HINT = "`vedette action rights host` prints a fragment for sudoers; or log in as root"
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9._@\\-]{0,255}\Z")
 """Of a user: no blank and no comma, which would say something else to sshd -C, and nothing that begins an option."""
+BEGIN = "vedette"
+"""The script's first line."""
 _MENDS = (
     ("Host key verification failed", "log in once by hand, compare the host's key, and have it in known_hosts"),
     ("Permission denied", "see that `{ssh} true` works without a question: a key in the agent, or identity_file"),
@@ -98,13 +100,13 @@ class HostActions:
             by_hand = " ".join(map(shell, self.ssh.words()))
             raise Unread(f"{self.ssh.server}: {error}", mend.format(ssh=by_hand), ran=error.ran) from error
         lines = ran.out.decode("utf-8", "replace").split("\n")
-        if lines[-2:] != [".", ""]:
+        if BEGIN not in lines or lines[-2:] != [".", ""]:
             said = ran.err.strip()[-300:] or f"exit code {ran.code}, and no answer"
             # sudo and the login shell say so before anything is run.
-            ran_at_all = bool(ran.out) or not said.startswith(("sudo:", "sh:", "bash:", "zsh:")) or ran.code == 0
+            ran_at_all = BEGIN in lines or not said.startswith(("sudo:", "sh:", "bash:", "zsh:")) or ran.code == 0
             raise Unread(f"{self.ssh.server}: {said}", RIGHTS_HINT, ran=ran_at_all)
         self.last = ran
-        return parts(lines[:-2])
+        return parts(lines[lines.index(BEGIN) + 1 : -2])
 
     def look(self, verb: str, *words: str) -> list[Part]:
         """As `ask`. Raises CannotLook."""

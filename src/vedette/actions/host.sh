@@ -205,6 +205,8 @@ hashes() { # FILE…
 
 verb=$1
 shift
+# What a login shell's own files say comes before this.
+[ -n "$VEDETTE_PART" ] || echo vedette
 case $verb in
 account | read_keys | sessions | end_sessions | cut_out | put_back)
   case $1 in -* | '' | *[!A-Za-z0-9._@\\-]*) fail "$1 is no name of a user"; exit 1 ;; esac ;;
