@@ -7,7 +7,6 @@ alone on a line stands for any lines, at a line's end for any rest. Without such
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
@@ -20,7 +19,6 @@ from pathlib import Path
 import pytest
 
 from vedette.cli import COMMANDS
-from vedette.cli.parser import build
 
 ROOT = Path(__file__).resolve().parent.parent
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,7 +30,6 @@ PAGES = sorted(
     for path in ROOT.rglob("*.md")
     if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts[:-1])
 )
-RUNBOOKS = sorted((ROOT / "src" / "vedette" / "rules").rglob("runbook.md"))
 
 
 def name_of(path: Path) -> str:
@@ -211,26 +208,3 @@ def test_every_path_that_a_page_names_is_there() -> None:
         )
     assert named
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
-
-
-@pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.parent.name)
-def test_commands_of_a_runbook_are_commands(path: Path) -> None:
-    """Every `vedette …` line of a runbook is one that the command line takes."""
-    lines = [
-        line.strip().removeprefix("$ ")
-        for _, block in _FENCE.findall(path.read_text("utf-8"))
-        for line in block.splitlines()
-        if re.match(r"\s*(\$ )?vedette ", line)
-    ]
-    assert lines, "a runbook's first look begins with a vedette command"
-    assert [line for line in lines if not parses(line)] == []
-
-
-def parses(line: str) -> bool:
-    """True when the command line takes `line` (without what a pipe or a redirection does with its output)."""
-    words = shlex.split(re.split(r"\s[|>]\s", line)[0], comments=True)
-    try:
-        build().parse_args(words[1:])
-    except (SystemExit, argparse.ArgumentError):
-        return False
-    return True

@@ -42,14 +42,32 @@ vedette:
 """
 
 _RUNBOOK = """\
-# {name}
+# NAME: TITLE
 
 ## Meaning
+Say what happened, and why somebody should get up for it.
+
+Seen: {{actor}} from {{address}}, `{{object}}`, {{first_seen}} to {{last_seen}}.
+
 ## First look
+
+```sh
+vedette respond {{alert}}
+vedette scan {{file}} --rules FOLDER --rule NAME --since {{first_seen}} --matches
+```
+
 ## Real or not
+- Say what tells an attack from work.
+
 ## Act
+1. Say what stops it. `vedette action list` shows what vedette can do; it stands in a block of sh, where a name from the
+   log is quoted: `vedette rules lint FOLDER` holds all of this page against the rule's own events.
+
 ## False positives
+`vedette tune NAME --rules FOLDER` proposes the narrowest entry for whoever set it off, and tries it on what is kept.
+
 ## Drill
+Say which harmless act makes it fire.
 """
 
 
@@ -68,7 +86,7 @@ def files(name: str, source: str) -> dict[str, str]:
         "rule.yml": rule,
         "fires.jsonl": _case("the_plain_act", "The act itself, done.", fires),
         "quiet.jsonl": _case("something_else", "Nearly the same, but not it.", quiet),
-        "runbook.md": _RUNBOOK.format(name=name),
+        "runbook.md": _RUNBOOK.replace("NAME", name).replace("TITLE", _TITLE[source]),
     }
 
 

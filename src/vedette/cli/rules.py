@@ -23,7 +23,7 @@ examples:
   vedette rules test                              every case of every rule, by name
   vedette rules test K3 --rules my-rules/         with your own
   vedette rules test K3 --on loki                 by the LogQL of `render loki`, on a real Loki
-  vedette rules lint my-rules/                    everything wrong in Sigma files, with the mend
+  vedette rules lint my-rules/                    everything wrong in Sigma files and runbooks, with the mend
   vedette rules new my-rules/shadow_read          begin a rule with its example events
 """
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     test.add_argument("names", nargs="*", metavar="RULE", help="only these rules, or a folder of your own")
     test.add_argument("-q", "--quiet", action="store_true", help="print failures only")
     test.add_argument("--on", metavar="loki[=URL]", help="judge on a real Loki, started here or at URL")
-    lint = verbs.add_parser("lint", help="everything wrong in Sigma files")
+    lint = verbs.add_parser("lint", help="everything wrong in Sigma files and the runbooks beside them")
     lint.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; without: the pack")
     new = verbs.add_parser("new", help="begin a rule: Sigma text, example events, runbook")
     new.add_argument("folder", metavar="FOLDER", help="the folder to make")
@@ -224,12 +224,19 @@ def _test(args: argparse.Namespace) -> int:
 
 def _lint(args: argparse.Namespace) -> int:
     from vedette import app
+    from vedette.cli.rules_runbooks import lint_runbooks
+    from vedette.escape import terminal
 
     loaded = app.load_rules(app.load_settings(args.config), args.paths)
     wanted = {str(file) for file in app.rule_files(args.paths)} if args.paths else None
     problems = [problem for problem in loaded.problems if wanted is None or problem.file in wanted]
+    mine = [one for one in loaded.rules if wanted is None or any(d.file in wanted for d in one.detections)]
+    about_runbooks, notes = lint_runbooks(mine, args.paths)
+    problems += about_runbooks
     for problem in problems:
         print(problem)
+    for note in notes:
+        print(terminal(note))
     errors = sum(problem.error for problem in problems)
     print(f"{errors} errors, {len(problems) - errors} warnings")
     return 1 if errors else 0
