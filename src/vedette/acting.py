@@ -39,6 +39,7 @@ from vedette.actions.base import (
 from vedette.actions.kube import described
 from vedette.clients.kube import Kube
 from vedette.clients.ssh import Hosts, Ssh
+from vedette.clients.vault import Vault
 from vedette.event import Event
 from vedette.response.kept import Kept
 from vedette.scan import Plan as ScanPlan
@@ -91,6 +92,17 @@ def _kube(settings: Settings, server: str) -> Kube | None:
     )
 
 
+def _vault(settings: Settings, server: str) -> Vault | None:
+    """Raises app.Wrong."""
+    said = settings.actions.vault
+    if not server and not said.address:
+        return None
+    try:
+        return Vault(server) if server else Vault(said.address, token_file=said.token_file, ca_file=said.ca_file)
+    except ValueError as error:
+        raise app.Wrong([f"{'--server' if server else 'actions.vault.address'}: {error}"]) from error
+
+
 def _hosts(settings: Settings, server: str) -> Hosts | None:
     """Raises app.Wrong."""
     if server:
@@ -112,7 +124,7 @@ def _hosts(settings: Settings, server: str) -> Hosts | None:
     return Hosts(found) if found else None
 
 
-SYSTEMS: Mapping[str, Callable[[Settings, str], Any]] = {"kube": _kube, "host": _hosts}
+SYSTEMS: Mapping[str, Callable[[Settings, str], Any]] = {"kube": _kube, "vault": _vault, "host": _hosts}
 """Family -> its client, by the settings or the address on the command line; None: the settings name no such system."""
 _PARTS = {"host": "hosts"}
 """Family -> its part of `actions`, where that is called otherwise."""
@@ -233,7 +245,7 @@ class Answers:
                 client = client.named(given.get("host", ""))
             except LookupError as error:
                 raise app.Wrong([str(error)]) from error
-        action = kind.make(client, Known(self._evidence, self._snapshots))
+        action = kind.make(client, Known(self._evidence, self._snapshots, self._subjects))
         try:
             if plan is not None and plan.where != (here := client.server if client is not None else ""):
                 raise app.Wrong([f"this was planned on {plan.where}; the settings, or --server, name {here}"])
@@ -259,6 +271,12 @@ class Answers:
         if self.visit is None:
             raise CannotLook(f"{self.folder}: no store here", "--state names its folder")
         return self.visit.progress.snapshots(kind, subject)
+
+    def _subjects(self, kind: str) -> Sequence[str]:
+        """Whose states are kept. Raises CannotLook where there is no store."""
+        if self.visit is None:
+            raise CannotLook(f"{self.folder}: no store here", "--state names its folder")
+        return self.visit.progress.subjects(kind)
 
     def _may_act(self) -> None:
         if self.read_only:

@@ -21,6 +21,11 @@ from vedette.actions import (
     kube_secrets,
     kube_suspend,
     kube_token,
+    vault_audit,
+    vault_keys,
+    vault_policy,
+    vault_rights,
+    vault_token,
 )
 from vedette.actions.base import Kind
 
@@ -32,6 +37,14 @@ ACTIONS: Mapping[str, Kind] = {
     "kube.cordon-all": kube_cordon.ALL,
     "kube.uncordon": kube_cordon.UNCORDON,
     "kube.secrets-read": kube_secrets.KIND,
+    "vault.revoke-token": vault_token.TOKEN,
+    "vault.revoke-entity": vault_token.ENTITY,
+    "vault.revoke-role": vault_token.ROLE,
+    "vault.enable-audit": vault_audit.KIND,
+    "vault.restore-policy": vault_policy.KIND,
+    "vault.cancel-root-generation": vault_keys.CANCEL,
+    "vault.rekey": vault_keys.REKEY,
+    "vault.seal": vault_keys.SEAL,
     "host.remove-key": host_remove_key.KIND,
     "host.end-sessions": host_sessions.KIND,
     "host.collect": host_collect.KIND,
@@ -40,6 +53,7 @@ ACTIONS: Mapping[str, Kind] = {
 
 RIGHTS: Mapping[str, Callable[[Sequence[str]], str]] = {
     "kube": kube_rights.manifest,
+    "vault": vault_rights.policy,
     "host": host_rights.installer,
 }
 """Family -> the least rights of some of its actions, as its system reads them."""

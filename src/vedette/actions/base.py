@@ -22,6 +22,8 @@ class Known:
 
     evidence: Evidence
     snapshots: Snapshots
+    subjects: Callable[[str], Sequence[str]]
+    """Kind of an observation -> those of whom a state is kept."""
 
 
 class Refused(Exception):

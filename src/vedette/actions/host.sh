@@ -153,12 +153,13 @@ sessions() { # USER
   echo peers
   ss -Htnp state established 2>&1 | grep sshd | head -n 1000 | theirs
 }
-end_sessions() { # USER
-  ended='' why=''
+end_sessions() { # USER [all]: all: whatever else runs as the user too
+  ended='' why='' too=inside
+  [ "$2" != all ] || too=other
   for signal in TERM - - - - KILL KILL KILL KILL KILL; do
     all=$(tree "$1" "$(uid_of "$1")" $$)
     open=$(printf '%s\n' "$all" | awk '$1 == "session" { print $2 }')
-    inside=$(printf '%s\n' "$all" | awk '$1 == "inside" { print $2 }')
+    inside=$(printf '%s\n' "$all" | awk -v too=$too '$1 == "inside" || $1 == too { print $2 }')
     [ -n "$open$inside" ] || break
     ended="$ended $open"
     # Stopped, it starts nothing more, and what it started stays beneath it until it is gone. The words are numbers.
@@ -167,7 +168,7 @@ end_sessions() { # USER
     if [ -n "$open" ] && { [ -z "$inside" ] || [ $signal = KILL ]; }; then why=$(kill -s KILL $open 2>&1); fi
     sleep 0.2 2>/dev/null || sleep 1
   done
-  if tree "$1" "$(uid_of "$1")" $$ | grep -q -e '^session' -e '^inside' -e '^blind'; then
+  if tree "$1" "$(uid_of "$1")" $$ | grep -q -e '^session' -e '^inside' -e "^$too" -e '^blind'; then
     fail "${why:-the processes of this host cannot be seen}"
   else echo "ended $(printf '%s\n' $ended | sort -u | grep -c .)"; fi
 }

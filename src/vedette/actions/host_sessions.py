@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Plan
+from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Plan, Refused
 from vedette.actions.host import RIGHTS_HINT, Account, HostActions, Part, by_hand, run_path
 from vedette.escape import shell
 
@@ -35,15 +35,20 @@ class EndSessions(HostActions):
         """As `base.Action` has it. One call ends what is open then: whoever logs in again must not make it stale."""
         account = self.account(given["user"])
         found = self._open(account.name)
+        whole = given["all"] == "yes"
+        if whole and account.uid == 0:
+            raise Refused(f"what runs as {account.name} is the system", "leave out all=yes")
+        going = found.sessions or found.inside or (whole and found.others)
         return Plan(
             action=KIND.name,
             given=dict(given),
             where=self.ssh.server,
-            does=f"end what {account.name} has open over ssh, {_number(len(found.sessions), 'session')} now",
-            calls=[self._end(account)] if found.sessions or found.inside else [],
+            does=f"end {'all that runs as' if whole else 'what'} {account.name}{'' if whole else ' has open'} over ssh, "
+            f"{_number(len(found.sessions), 'session')} now",
+            calls=[self._end(account, whole=whole)] if going else [],
             seen={account.name: str(account.uid)},
-            breaks=_breaks(account, found),
-            remains=_remains(account, found),
+            breaks=_breaks(account, found, whole=whole),
+            remains=_remains(account, found, whole=whole),
             found=[
                 {"session": said, "process": pid, "from": found.peers.get(pid, "cannot tell: `ss` does not say")}
                 for pid, said in found.sessions.items()
@@ -67,16 +72,18 @@ class EndSessions(HostActions):
             peers=_peers(of["peers"][0].lines),
         )
 
-    def _end(self, account: Account) -> Call:
-        user = shell(account.name)
-        remote = f"pkill -f '^sshd(-session)?: {account.name}@'" if account.uid == 0 else f"pkill -u {user} '^sshd'"
+    def _end(self, account: Account, *, whole: bool) -> Call:
+        user, name = shell(account.name), account.name
+        remote = f"pkill -f '^sshd(-session)?: {name}@'" if account.uid == 0 else f"pkill -u {user} '^sshd'"
+        says = f"{name} has no session over ssh"
         return Call(
             method="run",
             path=run_path(self.ssh, "end_sessions"),
-            body={"verb": "end_sessions", "words": [account.name]},
-            does=f"end each session of {account.name} and what runs in it, but for vedette's own",
-            command=by_hand(self.ssh, remote),
-            expects={"user": account.name, "says": f"{account.name} has no session over ssh"},
+            body={"verb": "end_sessions", "words": [name, *(["all"] if whole else [])]},
+            does=f"end each session of {name} and {'all else that runs as ' + name if whole else 'what runs in it'}, "
+            "but for vedette's own",
+            command=by_hand(self.ssh, f"pkill -KILL -u {user}" if whole else remote),
+            expects={"user": name, "all": whole, "says": f"{says}, and nothing else runs" if whole else says},
         )
 
     def do(self, call: Call) -> str:
@@ -93,12 +100,13 @@ class EndSessions(HostActions):
             found = self._open(str(call.expects["user"]))
         except CannotLook as error:
             return Check(says, None, str(error))
-        left = list(found.sessions.values()) or (["some of what ran in them goes on"] if found.inside else [])
+        left = [*found.sessions.values(), *(found.others if call.expects["all"] else [])]
+        left = left or (["some of what ran in them goes on"] if found.inside else [])
         return Check(says, not left, "; ".join(left[:3]))
 
     def verify(self, plan: Plan) -> Sequence[Check]:
         """Those that were opened since included."""
-        return [self.check(self._end(self.account(plan.given["user"])))]
+        return [self.check(self._end(self.account(plan.given["user"]), whole=plan.given["all"] == "yes"))]
 
     def undo(self, plan: Plan, done: Sequence[Call]) -> Plan:  # noqa: ARG002 - it meets a protocol
         """What ran is gone."""
@@ -120,29 +128,35 @@ def _number(count: int, what: str) -> str:
     return f"{count} {what}" + ("" if count == 1 else "s")
 
 
-def _breaks(account: Account, found: Open) -> list[str]:
-    said = [f"what {account.name} does in them: {found.inside} processes"]
-    return said if found.sessions or found.inside else []
+def _breaks(account: Account, found: Open, *, whole: bool) -> list[str]:
+    said = [f"what {account.name} does in them: {_processes(found.inside)}"] if found.sessions or found.inside else []
+    return said + ([f"services, jobs and whatever else: {one}" for one in found.others] if whole else [])
 
 
-def _remains(account: Account, found: Open) -> list[str]:
+def _processes(count: int) -> str:
+    return f"{count} process" + ("" if count == 1 else "es")
+
+
+def _remains(account: Account, found: Open, *, whole: bool) -> list[str]:
     said = [f"it can log in again: vedette action plan host.remove-key FINGERPRINT user={shell(account.name)}"]
     if found.own:
         said.append(f"vedette's own session, which is {account.name}'s as well")
-    if found.others:
+    if found.others and not whole:
         more = f" and {len(found.others) - 5} more" if len(found.others) > 5 else ""
-        said.append(f"what runs as {account.name} outside of any session: {'; '.join(found.others[:5])}{more}")
-    else:
-        said.append(f"what {account.name} started as another user and let go of, by cron, a timer or at")
+        said.append(
+            f"what runs as {account.name} outside of any session: {'; '.join(found.others[:5])}{more}: all=yes ends it too"
+        )
+    said.append(f"what {account.name} started as another user and let go of, or left to cron, a timer or at")
     return said
 
 
 KIND = Kind(
     name="host.end-sessions",
-    says="end a user's open sessions over ssh, and what runs in them",
+    says="end a user's open sessions over ssh, and what runs in them; or all that runs as the user",
     arguments=(
         Argument("user", "the user's name on the host", required=True),
         Argument("host", "which of the settings' hosts; may be left out where there is one"),
+        Argument("all", "yes: whatever else runs as the user too, services included", choices=("yes",)),
     ),
     undo="",
     make=EndSessions,

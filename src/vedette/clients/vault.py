@@ -35,6 +35,11 @@ class Vault:
         self._http = Http(ca_file=ca_file, timeout=timeout)
 
     @property
+    def server(self) -> str:
+        """Its address, by the name that every client of an action has for it."""
+        return self.address
+
+    @property
     def has_token(self) -> bool:
         """Whether there is a token to show."""
         return bool(self._token_file)

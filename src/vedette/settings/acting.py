@@ -30,7 +30,7 @@ class ActKube:
 class ActHost:
     """A host that actions look at and change, by your own ssh."""
 
-    name: Annotated[str, Says("What it is called in `host=`.", required=True)] = ""
+    name: Annotated[str, Says("What it is called in `host=`: as its logs call it.", required=True)] = ""
     destination: Annotated[
         str,
         Says("As ssh takes it: `node-1`, `vedette@node-1`, `ssh://vedette@10.0.40.11:2222`.", required=True),
@@ -49,6 +49,17 @@ class ActHost:
 
 
 @dataclass(frozen=True, slots=True)
+class ActVault:
+    """The Vault or OpenBao that actions look at and change."""
+
+    address: Annotated[str, Says("`https://vault.example.org:8200`: the active node, or what leads to it.")] = ""
+    token_file: Annotated[
+        str, Says("A file that holds the token; `vedette action rights vault` prints what it needs.")
+    ] = ""
+    ca_file: Annotated[str, Says(_CA)] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Acting:
     """How an attack is answered."""
 
@@ -56,4 +67,5 @@ class Acting:
         str, Says("read-only: actions are planned and verified, and neither applied nor undone.", choices=MODES)
     ] = "act"
     kube: Annotated[ActKube, Says("An API server.")] = ActKube()
+    vault: Annotated[ActVault, Says("A Vault or OpenBao.")] = ActVault()
     hosts: Annotated[tuple[ActHost, ...], Says("Hosts.")] = ()

@@ -17,7 +17,7 @@ from vedette.yaml_text import YamlPath
 
 _PROGRAM = re.compile(r"/[A-Za-z0-9._/-]+\Z")
 """The login shell there reads it."""
-_SERVERS = (("kube", "server"),)
+_SERVERS = (("kube", "server"), ("vault", "address"))
 """Part of `actions`, and its key with the address; a new family has a line here."""
 
 

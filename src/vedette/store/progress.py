@@ -104,6 +104,11 @@ class Progress:
         )
         return [(time, _loads(value)) for time, value in rows]
 
+    def subjects(self, kind: str) -> list[str]:
+        """Of whom a state is kept."""
+        rows = self._database.execute("SELECT DISTINCT subject FROM snapshots WHERE kind = ? ORDER BY subject", kind)
+        return [subject for (subject,) in rows]
+
     def silent(self, source: str, now: int, seconds: float) -> None:
         """A source was silent for so long, up to now."""
         self._database.execute(

@@ -24,7 +24,7 @@ from vedette.store.segments import Segments
 _BALLAST = 32 << 20
 """Bytes that are set aside, and given up when the disk is full, so that alerts can still be written."""
 _SECOND = 1_000_000_000
-_SNAPSHOTS = frozenset({"policy"})
+_SNAPSHOTS = frozenset({"policy", "audit_devices"})
 """Kinds of observations of which every state is kept."""
 
 

@@ -1,0 +1,120 @@
+"""vault.enable-audit: an audit device that went, made again as the daemon saw it, or as it is said."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from vedette.actions.base import Argument, CannotLook, Kind, Plan, Refused
+from vedette.actions.vault import Body, VaultActions, call, quoted
+from vedette.escape import shell
+
+_SALT = "its hashes have a new salt: what was hashed before it went cannot be compared with what comes"
+
+
+class EnableAudit(VaultActions):
+    """One device, at the path that it had."""
+
+    def plan(self, given: Mapping[str, str]) -> Plan:
+        """As `base.Action` has it."""
+        name = given["path"].strip("/")
+        path = f"sys/audit/{quoted(name)}"
+        there = self._devices()
+        seen = {f"{name}/": str(f"{name}/" in there)}
+        if f"{name}/" in there:
+            return Plan(
+                action=KIND.name,
+                given=dict(given),
+                where=self.vault.server,
+                does=f"the audit device {name} is enabled: nothing to do",
+                seen=seen,
+            )
+        device, source = self._wanted(name, given)
+        options = dict(device.get("options") or {})
+        kind = str(device.get("type") or "")
+        words = " ".join(shell(f"{key}={value}") for key, value in sorted(options.items()))
+        body: Body = {"type": kind, "options": options}
+        off = call(
+            "DELETE",
+            path,
+            f"disable the audit device {name}",
+            f"vault audit disable {shell(name)}",
+            expects={"says": f"there is no audit device {name}", "device": f"{name}/", "there": False},
+        )
+        on = call(
+            "PUT",
+            path,
+            f"enable the audit device {name}, of type {kind}",
+            f"vault audit enable -path={shell(name)} {shell(kind)} {words}".rstrip(),
+            body=body,
+            expects={
+                "says": f"the audit device {name} is enabled, of type {kind}",
+                "device": f"{name}/",
+                "there": True,
+                "type": kind,
+            },
+            kept=off,
+        )
+        return Plan(
+            action=KIND.name,
+            given=dict(given),
+            where=self.vault.server,
+            does=f"enable the audit device {name} again, {source}",
+            calls=[on],
+            seen=seen,
+            breaks=[_SALT],
+            remains=["what was done while it was off: no log has it, unless another device was on"],
+            undo=KIND.undo,
+        )
+
+    def holds(self, expects: Mapping[str, Any]) -> tuple[bool | None, str]:
+        """As `VaultActions.holds`; the device is there or not."""
+        found = self._devices().get(str(expects["device"]))
+        if found is None or not expects["there"]:
+            return (found is None) is not expects["there"], ""
+        return found.get("type") == expects["type"], f"it is of type {found.get('type')}"
+
+    def _devices(self) -> Mapping[str, Any]:
+        found = self.read("sys/audit", right="read` and `sudo") or {}
+        return {path: one for path, one in found.items() if isinstance(one, dict)}
+
+    def _wanted(self, name: str, given: Mapping[str, str]) -> tuple[Mapping[str, Any], str]:
+        """As said, else as it was seen last. Raises Refused."""
+        if given["type"]:
+            options = _options(given["options"])
+            return {"type": given["type"], "options": options}, "as you say"
+        with contextlib.suppress(CannotLook):  # no store: never seen
+            for subject in self.known.subjects("audit_devices"):
+                for time, value in self.known.snapshots("audit_devices", subject):
+                    devices = value.get("devices") if isinstance(value, dict) else None
+                    if isinstance(devices, dict) and f"{name}/" in devices:
+                        return devices[f"{name}/"], f"as it was seen at {time} at {subject}"
+        raise Refused(
+            f"`vedette watch` never saw an audit device {name}",
+            "say how it is to be: type=file options=file_path=/var/log/vault/audit.log",
+        )
+
+
+def _options(text: str) -> dict[str, str]:
+    """`file_path=/x,mode=0600`. Raises Refused."""
+    found = {}
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise Refused(f"{part!r} is no option", "write options=file_path=/var/log/vault/audit.log,mode=0600")
+        found[key] = value
+    return found
+
+
+KIND = Kind(
+    name="vault.enable-audit",
+    says="enable an audit device that went, as `vedette watch` saw it last",
+    arguments=(
+        Argument("path", "its path: file", required=True),
+        Argument("type", "file, syslog or socket, where it was never seen", choices=("file", "syslog", "socket")),
+        Argument("options", "of one that was never seen: file_path=/var/log/vault/audit.log,mode=0600"),
+    ),
+    undo="it is disabled again",
+    make=EnableAudit,
+)

@@ -1,0 +1,116 @@
+"""Vault goes away half-way, refuses, or somebody else acts at once: what was done is known, and goes on or back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab.vault import VaultServer
+
+from tests.actions import vault_site
+from tests.actions.relay import Relay, broken
+from tests.actions.vault_site import VaultSite
+
+
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
+    """One for all tests here."""
+    with vault_site.running(tmp_path_factory.mktemp("vault")) as server:
+        yield server
+
+
+@pytest.fixture
+def relay(vault: VaultServer) -> Iterator[Relay]:
+    """What stands before it."""
+    with Relay(vault) as relay:
+        yield relay
+
+
+@pytest.fixture
+def site(vault: VaultServer, relay: Relay, tmp_path: Path) -> VaultSite:
+    """Settings and a store, by way of the relay."""
+    return VaultSite(vault, tmp_path, via=relay.address)
+
+
+def three(site: VaultSite) -> list[str]:
+    """Tokens of one token role, planned to be revoked."""
+    role = f"r{secrets.token_hex(3)}"
+    site.asked("POST", f"auth/token/roles/{role}", {"allowed_policies": "default"})
+    made = [site.asked("POST", f"auth/token/create/{role}", {})["auth"]["client_token"] for _ in range(3)]
+    assert len(site.plan("vault.revoke-role", role)["calls"]) == 3
+    return made
+
+
+def test_an_answer_that_is_lost_is_looked_for(site: VaultSite, relay: Relay) -> None:
+    """Done, but nobody heard of it: the next apply finds it done and goes on."""
+    tokens = three(site)
+    relay.after[2] = broken
+    assert "nobody knows whether that was done" in site.do("apply", code=1)
+    assert [one.state for one in site.steps()] == ["done", "unknown"]
+    assert [site.lives(one) for one in tokens].count(True) == 1
+    site.do("apply")
+    assert [one.state for one in site.steps()] == ["done", "done", "done"]
+    assert not any(map(site.lives, tokens))
+
+
+def test_a_request_that_was_lost_is_sent_again(site: VaultSite, relay: Relay) -> None:
+    """Not done: found so, done by the next apply."""
+    tokens = three(site)
+    relay.before[1] = broken
+    site.do("apply", code=1)
+    assert all(map(site.lives, tokens))
+    site.do("apply")
+    assert not any(map(site.lives, tokens))
+
+
+def test_somebody_else_revokes_in_between(site: VaultSite, relay: Relay) -> None:
+    """What is gone already counts as done."""
+    tokens = three(site)
+    relay.before[1] = lambda: [site.asked("POST", "auth/token/revoke", {"token": one}) for one in tokens]
+    site.do("apply")
+    assert site.holds() == [True, True, True]
+
+
+def test_a_policy_that_is_refused_half_way(site: VaultSite, relay: Relay) -> None:
+    """The right went between plan and call: what is missing is named, and nothing was done."""
+    _, token = three(site), site.made(policies=["only-looks"])[0]
+    site.asked(
+        "PUT",
+        "sys/policies/acl/only-looks",
+        {
+            "policy": 'path "auth/token/accessors" { capabilities = ["list", "sudo"] }\n'
+            'path "auth/token/lookup-accessor" { capabilities = ["update"] }'
+        },
+    )
+    site.token = token
+    said = site.do("apply", code=1)
+    assert "grant `update` on auth/token/revoke-accessor" in said
+    assert [one.state for one in site.steps()] == ["failed"]
+
+
+def test_vault_that_is_away_or_sealed(site: VaultSite, vault: VaultServer) -> None:
+    """Nothing can be planned; the reason is told."""
+    site.via = "http://127.0.0.1:1"
+    assert "cannot look" in site.refused("vault.seal")
+    site.via = vault.address
+    vault.seal()
+    try:
+        assert "it is sealed or on standby" in site.refused("vault.revoke-role", "ci")
+    finally:
+        vault.unseal()
+
+
+def test_a_token_that_is_none(site: VaultSite) -> None:
+    """It is said what to write."""
+    site.token = "hvs.nobody"
+    assert "write a new one into token_file" in site.refused("vault.revoke-role", "ci")
+
+
+def test_without_settings_it_says_what_to_write(site: VaultSite) -> None:
+    """A Vault has to be named."""
+    site.run("list")
+    (site.folder / "empty.yaml").write_text("{}\n")
+    code, _, err = site.run("plan", "vault.seal", "--config", str(site.folder / "empty.yaml"))
+    assert (code, "write actions.vault into the settings" in " ".join(err.split())) == (2, True)
