@@ -166,13 +166,34 @@ def test_what_is_not_seen_is_not_none(node: HostSite, host: Host) -> None:
             program.unlink()
 
 
-def test_what_was_let_go_is_named(node: HostSite, host: Host) -> None:
-    """A process in the background that left its session goes on, and the plan says so."""
+def test_what_was_let_go_is_named_and_ends_with_all(node: HostSite, host: Host) -> None:
+    """A process in the background that left its session goes on, and the plan says so; all=yes ends it too."""
     user, key = mallory(host)
-    with session(host, user, key, "setsid -f sleep 4321; sleep 1000"):
-        pass
+    mark = str(int.from_bytes(os.urandom(3), "big") + 1000)
+    with session(host, user, key, f"setsid -f sh -c \"trap '' TERM HUP; sleep {mark}; sleep {mark}\"; sleep 1000"):
+        until(lambda: runs(host, mark), "it runs")
+    node.plan("host.end-sessions", user)
+    node.do("apply")
     plan = node.plan("host.end-sessions", user)
-    assert any("sleep 4321" in line and "outside of any session" in line for line in plan["remains"])
+    assert any(f"sleep {mark}" in line and "all=yes" in line for line in plan["remains"])
+    assert (plan["calls"], node.holds()) == ([], [True])
+    plan = node.plan("host.end-sessions", user, "all=yes")
+    assert node.holds() == [False]
+    assert any(f"sleep {mark}" in line for line in plan["breaks"])
+    node.do("apply")
+    assert (node.holds(), runs(host, mark)) == ([True], False)
+    assert "is the system" in node.refused("host.end-sessions", "root", "all=yes")
+
+
+def test_all_of_its_own_account_leaves_its_session(node: HostSite, host: Host) -> None:
+    """vedette is the user: everything else of that user ends, and it lives to say so."""
+    user, key = mallory(host)
+    node.acts_as(user, key)
+    with session(host, user, key, "setsid -f sleep 1000; sleep 1000") as one:
+        node.plan("host.end-sessions", user, "all=yes")
+        node.do("apply")
+        assert ended(one)
+        assert node.holds() == [True]
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,13 @@ class EndSessions(HostActions):
         whole = given["all"] == "yes"
         if whole and account.uid == 0:
             raise Refused(f"what runs as {account.name} is the system", "leave out all=yes")
+        what = f"all that runs as {account.name}" if whole else f"what {account.name} has open over ssh"
         going = found.sessions or found.inside or (whole and found.others)
         return Plan(
             action=KIND.name,
             given=dict(given),
             where=self.ssh.server,
-            does=f"end {'all that runs as' if whole else 'what'} {account.name}{'' if whole else ' has open'} over ssh, "
-            f"{_number(len(found.sessions), 'session')} now",
+            does=f"end {what}, {_number(len(found.sessions), 'session')} now",
             calls=[self._end(account, whole=whole)] if going else [],
             seen={account.name: str(account.uid)},
             breaks=_breaks(account, found, whole=whole),
@@ -143,9 +143,8 @@ def _remains(account: Account, found: Open, *, whole: bool) -> list[str]:
         said.append(f"vedette's own session, which is {account.name}'s as well")
     if found.others and not whole:
         more = f" and {len(found.others) - 5} more" if len(found.others) > 5 else ""
-        said.append(
-            f"what runs as {account.name} outside of any session: {'; '.join(found.others[:5])}{more}: all=yes ends it too"
-        )
+        listed = f"{'; '.join(found.others[:5])}{more}"
+        said.append(f"what runs as {account.name} outside of any session: {listed}: all=yes ends it too")
     said.append(f"what {account.name} started as another user and let go of, or left to cron, a timer or at")
     return said
 
