@@ -18,6 +18,7 @@ COMMANDS = {
     "scan": "find every alert in log files",
     "watch": "follow logs, keep alerts, tell people",
     "alerts": "list, show, acknowledge, silence and close what watch found",
+    "respond": "walk from an alert to its end: context, real or not, act, tune or close",
     "incident": "keep alerts, notes and steps of one story together; export the post-mortem",
     "tune": "say who sets a rule off, and the narrowest entry that excuses them",
     "rules": "list, show, test, lint and begin rules",

@@ -26,7 +26,7 @@ from vedette.sources.ahead import ahead
 from vedette.store.segments import frames, names
 
 HOUR = 3_600_000_000_000
-_FIRST = 256 << 10
+_FIRST = 64 << 10
 """Bytes of a source's first block that tell how far it reaches back."""
 
 
@@ -46,10 +46,10 @@ class _Sieve:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    def take(self, block: bytes, wanted: Sequence[bytes]) -> list[Batch]:
-        """The records of a block that may hold a name, lines that belong together with them."""
-        piece = block if self._reader.busy else cut(block, wanted) or begun(block)
-        return self._reader.feed(piece)
+    def take(self, block: bytes, wanted: Sequence[bytes]) -> tuple[list[Batch], bytes]:
+        """The records of a block that may hold a name, lines that belong together with them; and these lines."""
+        lines = block if self._reader.busy else cut(block, wanted) or begun(block)
+        return (self._reader.feed(lines), lines) if lines else ([], lines)
 
 
 def of_evidence(
@@ -104,7 +104,7 @@ class _Evidence:
         for segments in self._sources:
             sieve = _Sieve(self._shapes.reader())
             for _, block in self._blocks([one for one in segments if not one.older]):
-                for batch in sieve.take(block, wanted):
+                for batch in sieve.take(block, wanted)[0]:
                     for index in range(len(batch.records)):
                         event = self._shapes.whole(batch, index)
                         if event is None or event.act != subject.act or event.format != subject.format:
@@ -127,9 +127,9 @@ class _Evidence:
             if segment.older:
                 # Of what is wanted nothing may stand in it: a window that names nobody.
                 if looked:
-                    here = bool(named) and holds(block, named)
-                    for batch in sieve.take(block, looked):
-                        gathering.older(batch, named=here)
+                    batches, lines = sieve.take(block, looked)
+                    for batch in batches:
+                        gathering.older(batch, lines)
                 continue
             here = reader.busy or holds(block, close)
             for batch in reader.feed(block):
@@ -154,7 +154,7 @@ class _Evidence:
             for segments in self._sources:
                 sieve = _Sieve(self._shapes.reader())
                 for _, block in self._blocks(segments):
-                    for batch in sieve.take(block, wanted):
+                    for batch in sieve.take(block, wanted)[0]:
                         gathering.trace(batch)
 
     def _reaches(self) -> int:

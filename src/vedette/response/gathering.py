@@ -79,24 +79,29 @@ class Gathering:
         """The same, and what names the alert's own acts."""
         return (*self.named, *(one for act in act_needles(self.subject) for one in act))
 
-    def older(self, batch: Batch, *, named: bool) -> None:
-        """Records from before the window; `named`: some of `named` stands in them."""
+    def older(self, batch: Batch, lines: bytes) -> None:
+        """Records from before the window, and the lines that they stand in."""
         self.formats.add(batch.format)
-        for index, glance in enumerate(glances(batch, self.shapes.proxies)):
-            seen, event = self._seen(batch, index, glance)
+        habits, lineage, proxies = self._habits, self.lineage, self.shapes.proxies
+        named = holds(lines, self.named)
+        telling = named and holds(lines, lineage.telling(batch.format))
+        for index, glance in enumerate(glances(batch, proxies)):
+            seen, event = (glance, None) if glance is not None else self._whole(batch, index)
             if seen is None:
                 continue
-            self._habits.see(seen)
-            if named:
+            habits.see(seen)
+            if named and (telling or not lineage.knows(seen.actor, seen.address)):
                 self._trace(batch, index, seen, event)
+        self.records += len(batch.records)
 
     def within(self, batch: Batch, *, named: bool) -> None:
         """Records of which any may be in the window; `named`: some of `close` stands in them."""
         self.formats.add(batch.format)
+        self.records += len(batch.records)
         since, until = self._between
         subject, wanted = self.subject, self.close if named else ()
         for index, glance in enumerate(glances(batch, self.shapes.proxies)):
-            seen, event = self._seen(batch, index, glance)
+            seen, event = (glance, None) if glance is not None else self._whole(batch, index)
             if seen is None:
                 continue
             self._habits.see(seen)
@@ -121,7 +126,7 @@ class Gathering:
     def trace(self, batch: Batch) -> None:
         """Records that may name a token which came to be known later."""
         for index, glance in enumerate(glances(batch, self.shapes.proxies)):
-            seen, event = self._seen(batch, index, glance)
+            seen, event = (glance, None) if glance is not None else self._whole(batch, index)
             if seen is not None:
                 self._trace(batch, index, seen, event)
 
@@ -162,16 +167,15 @@ class Gathering:
             return []
         return [Step(one.time, says, self.subject.actor, self.subject.address, one.act) for says in about(one)]
 
-    def _seen(self, batch: Batch, index: int, glance: Glance | None) -> tuple[Glance | None, Event | None]:
-        self.records += 1
-        if glance is not None:
-            return glance, None
+    def _whole(self, batch: Batch, index: int) -> tuple[Glance | None, Event | None]:
         event = self.shapes.whole(batch, index)
         return (glance_of(event), event) if event is not None else (None, None)
 
     def _trace(self, batch: Batch, index: int, seen: Glance, event: Event | None) -> None:
         raw = batch.locate(index)[0]
-        if not holds(raw, self.named) or self.lineage.knows(raw, seen.actor, seen.address):
+        if self.lineage.knows(seen.actor, seen.address) and not holds(raw, self.lineage.telling(batch.format)):
+            return
+        if not holds(raw, self.named):
             return
         event = event or self.shapes.whole(batch, index)
         if event is not None:

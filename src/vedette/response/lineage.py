@@ -21,7 +21,10 @@ ISSUED = "authentication.kubernetes.io/issued-credential-id"
 _POD = "authentication.kubernetes.io/pod-name"
 _NODE = "authentication.kubernetes.io/node-name"
 _BY_ACCESSOR = "auth/token/"
-_TELLING = (b"issued-credential-id", b"create", b"wrap", b"auth/token/", b"login", b"callback")
+_TELLING = {
+    "kube_audit": (b"issued-credential-id",),
+    "vault_audit": (b"wrap", b"auth/token/", b"login", b"callback"),
+}
 """What stands in a record that may say more than that a token was shown once more."""
 MOST_PLACES = 20
 """Places at which a token was shown that are given, the earliest."""
@@ -74,11 +77,16 @@ class Lineage:
         self._steps: dict[tuple[str, str], Step] = {}
         """By act and what was done: the records of one act are one step."""
         self._places: dict[tuple[str, str, str], Step] = {}
+        self._shown: set[tuple[str, str]] = set()
 
-    def knows(self, raw: bytes, actor: str, address: str) -> bool:
-        """A record of him from there that names one of the tokens says nothing new, if it is a later one."""
-        known = any((token, actor, address) in self._places for token in self.tokens)
-        return known and not any(one in raw for one in _TELLING)
+    def knows(self, actor: str, address: str) -> bool:
+        """A token was seen to be shown by him from there."""
+        return (actor, address) in self._shown
+
+    def telling(self, form: str) -> tuple[bytes, ...]:
+        """What stands in a record of a format that may say more than that a token was shown once more."""
+        pod = self.pod.rpartition("/")[2].encode()
+        return (*_TELLING.get(form, ()), *((pod,) if pod else ()))
 
     def names(self) -> list[str]:
         """What stands in every record that matters here: tokens, and the pod's name."""
@@ -107,6 +115,7 @@ class Lineage:
     def _place(self, token: str, event: Event) -> None:
         actor, address = event.text("actor"), own_address(event.text("address"))
         key = token, actor, address
+        self._shown.add((actor, address))
         known = self._places.get(key)
         if known is None or event.time < known.time:
             says = f"{_named(token)} was shown by {actor or 'nobody named'} from {address or 'no address'}"

@@ -10,7 +10,7 @@ shipper that is known does), and one that a container runtime cut in two togethe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from vedette.formats.reader import splittable
 
@@ -46,13 +46,18 @@ def needles(name: str, *, quoted: bool = False) -> Needles:
 
 def holds(block: bytes, wanted: Sequence[bytes]) -> bool:
     """Some of them stands in it."""
-    return any(one in block for one in wanted)
+    for one in wanted:  # noqa: SIM110 # a generator would take as long again
+        if one in block:
+            return True
+    return False
 
 
 def cut(block: bytes, wanted: Sequence[bytes]) -> bytes:
     """The lines of a block that hold a needle, each once and in order; the whole block where its lines belong together
     (pieces of one line, a record over several lines)."""
-    spans = sorted({span for one in wanted for span in _spans(block, one)})
+    spans: list[tuple[int, int]] = []
+    for needle in wanted:
+        spans = _joined(block, needle, spans)
     if not spans or not whole(block[spans[0][0] : spans[0][1]], block):
         return block if spans else b""
     return b"".join([block[start:end] for start, end in spans])
@@ -77,10 +82,23 @@ def begun(block: bytes) -> bytes:
     return block[start:]
 
 
-def _spans(block: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
-    """Where the lines with a needle begin, and end behind their line end."""
-    at = block.find(needle)
+def _joined(block: bytes, needle: bytes, known: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where lines with the needle begin, and end behind their line end, besides those that are known, in order."""
+    # Names mostly stand in the same lines: only what is between those that are known is searched.
+    found: list[tuple[int, int]] = []
+    at = 0
+    for start, end in known:
+        if at < start:
+            _search(block, needle, at, start, found)
+        found.append((start, end))
+        at = end
+    _search(block, needle, at, len(block), found)
+    return found
+
+
+def _search(block: bytes, needle: bytes, start: int, stop: int, found: list[tuple[int, int]]) -> None:
+    at = block.find(needle, start, stop)
     while at >= 0:
         end = block.find(b"\n", at) + 1 or len(block)
-        yield block.rfind(b"\n", 0, at) + 1, end
-        at = block.find(needle, end)
+        found.append((block.rfind(b"\n", 0, at) + 1, end))
+        at = block.find(needle, end, stop)

@@ -78,6 +78,10 @@ class Drills:
         last = "begun = (SELECT max(begun) FROM drills AS o WHERE o.rule = drills.rule AND o.engine = drills.engine"
         return self._select(f"ended != 0 AND {last} AND o.ended != 0) ORDER BY rule, engine")
 
+    def of_rule(self, rule: str, since: int) -> list[Drilled]:
+        """A rule's drills that began from `since` on, the latest first."""
+        return self._select("rule = ? AND begun >= ? ORDER BY begun DESC", rule, since)
+
     def get(self, mark: str) -> Drilled | None:
         """The drill with this mark."""
         found = self._select("mark = ?", mark)

@@ -1,0 +1,148 @@
+"""Responding: an alert with all that a person needs to decide on it, put together from store, evidence and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from vedette import app, wiring
+from vedette.actions import ACTIONS
+from vedette.alert import Alert, record
+from vedette.drills.base import marked
+from vedette.escape import terminal
+from vedette.network import Networks
+from vedette.response.activities import Activity
+from vedette.response.briefing import Briefing
+from vedette.response.context import Context
+from vedette.response.details import details_of
+from vedette.response.evidence import of_evidence
+from vedette.response.facts import Known, facts, leaning
+from vedette.response.grounds import grounds
+from vedette.response.offers import offers
+from vedette.rule import Rule
+from vedette.runbook import values_of
+from vedette.settings import Settings
+from vedette.store.alerts import OWN, Kept
+from vedette.store.incidents import Incident, Incidents
+from vedette.store.visit import Visit
+
+_HOUR = 3_600_000_000_000
+_MOST = 200
+"""Alerts of the hours around that are looked through."""
+
+Reads = Callable[[Alert], Context]
+"""Reads what surrounds an alert, where the settings or the command line say."""
+
+
+def brief(settings: Settings, visit: Visit | None, alert: Alert, rules: Sequence[str], read: Reads) -> Briefing:
+    """Put it together. Raises app.Wrong for a finding, which has no runbook, or settings and rules that are wrong."""
+    if alert.source == OWN:
+        raise app.Wrong([f"{alert.rule} is a finding of vedette's own; what to do: {terminal(alert.why)}"])
+    rule = _rule(settings, alert, rules)
+    made: tuple[Rule, ...] = (rule,) if rule is not None else ()
+    runbook = wiring.runbooks(made).get(alert.rule, "")
+    context = read(alert)
+    values = values_of(record(alert) | {"id": alert.id}, details_of(context.events))
+    known = _known(settings, visit, alert, context)
+    found = facts(alert, context, known)
+    return Briefing(
+        alert,
+        visit.alerts.get(alert.id) if visit is not None else None,
+        runbook,
+        values,
+        context,
+        found,
+        leaning(found),
+        offers(runbook, values, {name: [arg.name for arg in kind.arguments] for name, kind in ACTIONS.items()}),
+        known.others,
+        grounds([alert, *known.others]),
+        visit.alerts.deeds(alert.id) if visit is not None else (),
+        visit.actions.listed(alert=alert.id) if visit is not None else (),
+        incidents_of(visit, alert.id) if visit is not None else (),
+    )
+
+
+def _rule(settings: Settings, alert: Alert, extra: Sequence[str]) -> Rule | None:
+    """The rule that made the alert; None where it is not there any more."""
+    loaded = app.load_rules(settings, extra)
+    return next((one for one in loaded.rules if one.name == alert.rule), None)
+
+
+def _known(settings: Settings, visit: Visit | None, alert: Alert, context: Context) -> Known:
+    trusted, network = _inside(settings, alert.address.rpartition(", ")[2])
+    if visit is None:
+        return Known(network=network, trusted=trusted)
+    kept = visit.alerts.get(alert.id)
+    return Known(
+        _drill(visit, alert),
+        network,
+        trusted,
+        _judged(visit, kept) if kept is not None else (),
+        _others(visit, alert, context),
+    )
+
+
+def _inside(settings: Settings, address: str) -> tuple[bool | None, str]:
+    """Whether an address is in a trusted list, and the narrowest name of one."""
+    networks = {name: one for name, one in settings.site_networks().items() if name not in ("trusted", "terraform")}
+    names = [name for name, one in networks.items() if one.contains(address)]
+    return _any(networks.values(), address), names[0] if names else ""
+
+
+def _any(networks: Iterable[Networks], address: str) -> bool | None:
+    said = [one.contains(address) for one in networks]
+    if None in said or not said:
+        return None
+    return any(said)
+
+
+def _drill(visit: Visit, alert: Alert) -> str:
+    """The mark of the drill that made the alert."""
+    for one in visit.drills.of_rule(alert.rule, alert.first_seen - 24 * _HOUR):
+        hop = any(name == "alert" and said == f"alert {alert.id}" for name, _, said in one.hops)
+        if hop or marked(alert, one.mark):
+            return one.mark
+    return ""
+
+
+def _judged(visit: Visit, kept: Kept) -> tuple[tuple[str, str], ...]:
+    """What people said of earlier episodes of the same group."""
+    said = visit.alerts.verdicts(kept.alert.rule)
+    same = (visit.alerts.get(id_) for id_ in said if id_ != kept.alert.id)
+    return tuple((one.alert.id, said[one.alert.id]) for one in same if one is not None and one.key == kept.key)
+
+
+def _others(visit: Visit, alert: Alert, context: Context) -> tuple[Alert, ...]:
+    """Alerts about the same actor or address, with acts within the hours that were looked at."""
+    near = visit.alerts.listed(most=_MOST)
+    found = [
+        one.alert
+        for one in near
+        if one.alert.id != alert.id
+        and one.alert.source != OWN
+        and context.since <= one.alert.last_seen
+        and one.alert.first_seen < context.until
+        and ((alert.actor and one.alert.actor == alert.actor) or (alert.address and one.alert.address == alert.address))
+    ]
+    return tuple(sorted(found, key=lambda one: (one.first_seen, one.id)))
+
+
+def incidents_of(visit: Visit, alert: str) -> list[Incident]:
+    """The incidents that an alert belongs to, the latest first."""
+    incidents = Incidents(visit.database)
+    return [
+        one
+        for one in incidents.listed(closed=True)
+        if any(entry.alert is not None and entry.name == alert for entry in incidents.entries(one.id))
+    ]
+
+
+def context_of(settings: Settings, folder: Path, alert: Alert, hours: float) -> Context:
+    """What surrounds an alert in the kept evidence. Raises OSError."""
+    return of_evidence(
+        folder,
+        alert,
+        hours=hours,
+        proxies=app.trusted_proxies(settings),
+        activities=[Activity(*one) for one in settings.activities()],
+    )
