@@ -64,9 +64,8 @@ def test_hostile_names_stay_one_word() -> None:
 
 def test_of_several_addresses_the_last() -> None:
     """The others are the client's own words."""
-    (found,) = offers(
-        "## Act\n```sh\nvedette action plan firewall.block {{address}}\n```\n", {"address": "6.6.6.6, 10.0.0.9"}
-    )
+    book = "## Act\n```sh\nvedette action plan firewall.block {{address}}\n```\n"
+    (found,) = offers(book, {"address": "6.6.6.6, 10.0.0.9"}, ARGUMENTS)
     assert found.words == ("10.0.0.9",)
 
 
