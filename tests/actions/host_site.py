@@ -178,6 +178,9 @@ class HostSite(Site):
         self.said: dict[str, Any] = {"name": "node", "destination": "root@node", "config_file": str(host.config)}
         self.more: list[dict[str, Any]] = []
 
+    def __repr__(self) -> str:
+        return f"HostSite({self.folder})"
+
     def run(self, *words: str) -> tuple[int, str, str]:
         """As Site's."""
         actions = {"mode": self.mode, "hosts": [self.said, *self.more]}
