@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -120,14 +121,14 @@ class Marked:
         return False
 
 
-class Unmarked:
+class Unmarked(abc.ABC):
     """Of drills whose alert is one with every other of the same file, node or account: known by it and by the time."""
 
     rule: str
 
+    @abc.abstractmethod
     def place(self) -> str:
         """Text of the alert's object or actor; nothing: any will do."""
-        raise NotImplementedError
 
     def is_mine(self, alert: Alert, mark: str, begun: int) -> bool:
         """By the mark, or by the place: one that was first seen since. A server's clock may be some seconds behind."""

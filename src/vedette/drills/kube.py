@@ -6,6 +6,7 @@ opens an alert each time, and its token ends with it. What each right is for say
 
 from __future__ import annotations
 
+import abc
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ class KubeRoles:
         return bool(role.get("rules")) if isinstance(role, dict) else True
 
 
-class _ByHand(Marked):
+class _ByHand(Marked, abc.ABC):
     """A drill by an account of its own."""
 
     rule = ""
@@ -144,9 +145,9 @@ class _ByHand(Marked):
             f"delete the service account {name}, with which its token ends",
         ]
 
+    @abc.abstractmethod
     def calls(self, mark: str) -> Sequence[str]:
         """What is done by the drill's own account."""
-        raise NotImplementedError
 
     def things(self, mark: str) -> Sequence[Thing]:
         """The account, and what it makes."""
@@ -165,9 +166,9 @@ class _ByHand(Marked):
         token = self._ground.hand(mark)
         return self.deed(mark, token)
 
+    @abc.abstractmethod
     def deed(self, mark: str, token: str) -> Done:
         """What the rule is there for."""
-        raise NotImplementedError
 
     def tried(self, answer: Answer, what: str, at: int, *good: int, mend: str = "") -> Done:
         """An act that was done, or refused. Raises CannotDrill for what is neither."""

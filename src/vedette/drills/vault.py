@@ -6,6 +6,7 @@ the alert is then nobody else's. Its secret is kept nowhere; its accessor is not
 
 from __future__ import annotations
 
+import abc
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ class VaultSeal:
         return not isinstance(status, dict) or bool(status.get("sealed", True))
 
 
-class _ByHand(Marked):
+class _ByHand(Marked, abc.ABC):
     """A drill by a token of its own."""
 
     rule = ""
@@ -161,9 +162,9 @@ class _ByHand(Marked):
             "revoke the token, and what was made with it",
         ]
 
+    @abc.abstractmethod
     def calls(self, mark: str) -> Sequence[str]:
         """What is done by the drill's own token."""
-        raise NotImplementedError
 
     def things(self, mark: str) -> Sequence[Thing]:  # noqa: ARG002 - of drills that make nothing but tokens
         """What it makes besides the token, which has no name before it is there."""
@@ -182,9 +183,9 @@ class _ByHand(Marked):
         """The token."""
         return self._ground.hand(mark, note)
 
+    @abc.abstractmethod
     def deed(self, mark: str, token: str) -> Done:
         """What the rule is there for."""
-        raise NotImplementedError
 
 
 class V4(_ByHand):
