@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input install --
 WORKERS ?= 2
 SPEED ?= 6
 
-.PHONY: help run test faults soak check bench bench-watch bench-loki lab test-lab record docs lock format clean
+.PHONY: help run test faults soak check bench bench-watch bench-loki bench-respond lab test-lab record docs lock format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target what; do printf '  %-17s%s\n' "$$target" "$$what"; done
@@ -53,6 +53,9 @@ bench-watch: .venv/dev.done ## the figures of watching: throughput, latency, mem
 
 bench-loki: .venv/dev.done ## the rules on a real Loki against one scan, and what each text filter saves
 	VEDETTE_PARTS="$$(.venv/bin/python -c 'from lab.built import folder; print(folder())')" .venv/bin/python bench/loki.py
+
+bench-respond: .venv/dev.done ## what surrounds an alert, out of 5 GB of evidence, against zstd and grep
+	.venv/bin/python bench/respond.py
 
 lab: .venv/dev.done ## real servers on loopback with both engines, until Ctrl-C; builds what is missing (35 minutes at first)
 	@.venv/bin/python -m lab
