@@ -74,14 +74,14 @@ class SshServer:
         if level == "INFO":
             until(lambda: f"[{pid}]: {said}" in self.log.read_text(), "rsyslogd has it", 20.0, (self.syslog,))
 
-    def login(self, source: str = INSIDE) -> None:
-        """One login with the user's key from an address; what it runs there does not matter."""
+    def login(self, source: str = INSIDE, key: str = "user") -> None:
+        """One login from an address, with the key of that name in the folder; what it runs there does not matter."""
         options = (
             "StrictHostKeyChecking=no UserKnownHostsFile=/dev/null BatchMode=yes IdentitiesOnly=yes LogLevel=ERROR"
             " PreferredAuthentications=publickey ConnectTimeout=20"
         )
         command = [str(packaged("ssh")), "-F", "/dev/null", *(f"-o{option}" for option in options.split())]
-        command += ["-i", f"{self.folder}/user", "-b", source, "-p", str(self.port), f"{self.user}@127.0.0.1", "true"]
+        command += ["-i", f"{self.folder}/{key}", "-b", source, "-p", str(self.port), f"{self.user}@127.0.0.1", "true"]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
         )

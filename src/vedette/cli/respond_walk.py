@@ -97,16 +97,17 @@ class Walk:
             # Never wrapped: it is to be copied.
             print(f"  {number}. {terminal(one.command)}")
         while offers:
-            word = self._ask(f"which one to plan? 1 to {len(offers)}, Enter for none: ")
-            if not word:
+            line = self._ask(f"which one to plan? 1 to {len(offers)}, NAME=VALUE after it adds to it, Enter for none: ")
+            if not line:
                 return
+            word, *more = line.split()
             if word.isascii() and word.isdecimal() and 1 <= int(word) <= len(offers):
-                self._answer(offers[int(word) - 1])
+                self._answer(offers[int(word) - 1], more)
             else:
                 print(f"  {terminal(word)!r} is none of them")
 
-    def _answer(self, offer: Offer) -> None:
-        words = [self._completed(offer, word) for word in offer.words]
+    def _answer(self, offer: Offer, more: Sequence[str]) -> None:
+        words = [*(self._completed(offer, word) for word in offer.words), *more]
         before = {one.id for one in self._acted()}
         if self._run("action", "plan", offer.action, *words, "--alert", self._id, "--by", self._by):
             return
