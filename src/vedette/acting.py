@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -36,7 +37,9 @@ from vedette.actions.base import (
     from_json,
     json_text,
 )
+from vedette.actions.firewall import Firewall
 from vedette.actions.kube import described
+from vedette.clients.authentik import Authentik
 from vedette.clients.kube import Kube
 from vedette.clients.ssh import Hosts, Ssh
 from vedette.clients.vault import Vault
@@ -124,7 +127,40 @@ def _hosts(settings: Settings, server: str) -> Hosts | None:
     return Hosts(found) if found else None
 
 
-SYSTEMS: Mapping[str, Callable[[Settings, str], Any]] = {"kube": _kube, "vault": _vault, "host": _hosts}
+def _authentik(settings: Settings, server: str) -> Authentik | None:
+    """Raises app.Wrong."""
+    said = settings.actions.authentik
+    if not server and not said.server:
+        return None
+    try:
+        if server:
+            return Authentik(server)
+        return Authentik(said.server, token_file=said.token_file, ca_file=said.ca_file)
+    except ValueError as error:
+        raise app.Wrong([f"{'--server' if server else 'actions.authentik.server'}: {error}"]) from error
+
+
+def _firewall(settings: Settings, server: str) -> Firewall:
+    """Raises app.Wrong."""
+    if server:
+        raise app.Wrong(["--server: vedette does not reach a firewall; it prints what is to be typed there"])
+    said = settings.actions
+    urls = {
+        "actions.kube.server": said.kube.server,
+        "actions.vault.address": said.vault.address,
+        "actions.authentik.server": said.authentik.server,
+    }
+    systems = {part: urlsplit(url).hostname or "" for part, url in urls.items() if url}
+    return Firewall(said.firewall.interface, said.firewall.table, settings.site_networks()["trusted"], systems)
+
+
+SYSTEMS: Mapping[str, Callable[[Settings, str], Any]] = {
+    "kube": _kube,
+    "vault": _vault,
+    "host": _hosts,
+    "authentik": _authentik,
+    "firewall": _firewall,
+}
 """Family -> its client, by the settings or the address on the command line; None: the settings name no such system."""
 _PARTS = {"host": "hosts"}
 """Family -> its part of `actions`, where that is called otherwise."""

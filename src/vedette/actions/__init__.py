@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from vedette.actions import (
+    authentik_deactivate,
+    authentik_grants,
+    authentik_rights,
+    firewall,
     host_collect,
     host_remove_key,
     host_rights,
@@ -48,6 +52,11 @@ ACTIONS: Mapping[str, Kind] = {
     "host.remove-key": host_remove_key.KIND,
     "host.end-sessions": host_sessions.KIND,
     "host.collect": host_collect.KIND,
+    "authentik.end-sessions": authentik_grants.END_SESSIONS,
+    "authentik.revoke-tokens": authentik_grants.REVOKE_TOKENS,
+    "authentik.deactivate": authentik_deactivate.KIND,
+    "firewall.block": firewall.BLOCK,
+    "firewall.unblock": firewall.UNBLOCK,
 }
 """By name, as a person would try them."""
 
@@ -55,5 +64,7 @@ RIGHTS: Mapping[str, Callable[[Sequence[str]], str]] = {
     "kube": kube_rights.manifest,
     "vault": vault_rights.policy,
     "host": host_rights.installer,
+    "authentik": authentik_rights.blueprint,
+    "firewall": firewall.no_rights,
 }
 """Family -> the least rights of some of its actions, as its system reads them."""

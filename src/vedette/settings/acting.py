@@ -60,6 +60,27 @@ class ActVault:
 
 
 @dataclass(frozen=True, slots=True)
+class ActAuthentik:
+    """The authentik that actions look at and change."""
+
+    server: Annotated[str, Says("`https://auth.example.org`.")] = ""
+    token_file: Annotated[
+        str, Says("A file that holds an API token; `vedette action rights authentik` prints what its account needs.")
+    ] = ""
+    ca_file: Annotated[str, Says(_CA)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActFirewall:
+    """The pfSense that commands are printed for."""
+
+    interface: Annotated[str, Says("The interface that attackers come in by, as `easyrule` takes it.")] = "wan"
+    table: Annotated[
+        str, Says("A table of pf that one of its rules blocks; that of pfSense's own forgets after an hour.")
+    ] = "virusprot"
+
+
+@dataclass(frozen=True, slots=True)
 class Acting:
     """How an attack is answered."""
 
@@ -69,3 +90,5 @@ class Acting:
     kube: Annotated[ActKube, Says("An API server.")] = ActKube()
     vault: Annotated[ActVault, Says("A Vault or OpenBao.")] = ActVault()
     hosts: Annotated[tuple[ActHost, ...], Says("Hosts.")] = ()
+    authentik: Annotated[ActAuthentik, Says("An authentik.")] = ActAuthentik()
+    firewall: Annotated[ActFirewall, Says("A pfSense.")] = ActFirewall()

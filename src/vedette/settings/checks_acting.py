@@ -17,7 +17,9 @@ from vedette.yaml_text import YamlPath
 
 _PROGRAM = re.compile(r"/[A-Za-z0-9._/-]+\Z")
 """The login shell there reads it."""
-_SERVERS = (("kube", "server"), ("vault", "address"))
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}\Z")
+"""Of an interface, or of a table: pf takes 31 characters."""
+_SERVERS = (("kube", "server"), ("vault", "address"), ("authentik", "server"))
 """Part of `actions`, and its key with the address; a new family has a line here."""
 
 
@@ -28,6 +30,10 @@ def check_acting(acting: Acting, findings: Findings) -> None:
         _check_server(entry, ("actions", part), key, findings)
         _check_files(entry, ("actions", part), findings)
     _check_hosts(acting.hosts, findings)
+    for key in ("interface", "table"):
+        if not _WORD.match(text := getattr(acting.firewall, key)):
+            at = ("actions", "firewall", key)
+            findings.error(at, f"{text!r} is no name of {'an' if key == 'interface' else 'a'} {key}", "for example wan")
     kube = acting.kube
     if kube.token_file and kube.client_cert_file:
         findings.error(
