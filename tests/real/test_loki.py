@@ -12,7 +12,7 @@ from lab.loki import LokiServer
 
 from vedette.clients.loki import LokiClient
 from vedette.sources.base import Piece, Position
-from vedette.sources.loki import STREAM, Loki, _Cursor, _Pages
+from vedette.sources.loki import STREAM, Cursor, Loki, Pages
 
 LIMIT = 400
 SECOND = 1_000_000_000
@@ -189,10 +189,10 @@ def test_a_long_way_back(server: LokiServer) -> None:
     assert _lines(_read(source, 1)) == ["a minute ago"]
     assert source.troubles() == []
     source.close()
-    pages = _Pages(LokiClient(server.url), '{job="old"}')
+    pages = Pages(LokiClient(server.url), '{job="old"}')
     # As if Loki allowed less than what is asked for by default.
     pages._span = 80 * 86400 * SECOND
-    _, fresh, more = pages.next(_Cursor(when - 60 * 86400 * SECOND, {}), time.time_ns())
+    _, fresh, more = pages.next(Cursor(when - 60 * 86400 * SECOND, {}), time.time_ns())
     assert (fresh, more, pages._span) == ([], True, 20 * 86400 * SECOND)
     pages.client.close()
 

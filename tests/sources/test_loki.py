@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from vedette.clients.loki import Entry
 from vedette.sources import loki
 from vedette.sources.base import Piece
-from vedette.sources.loki import STREAM, Loki, _Cursor, _fresh, _pieces, _selector_end
+from vedette.sources.loki import STREAM, Cursor, Loki, _fresh, _pieces, _selector_end
 
 Asked = dict[str, str]
 Reply = tuple[int, dict[str, str], bytes]
@@ -253,7 +253,7 @@ def test_pages_of_any_size_and_order_give_each_line_once(
     """Whichever lines of a time Loki puts into an answer, and wherever it is cut and gone on from, each line comes as
     often as Loki has it."""
     store = [Entry(when, labels.encode(), line) for when, labels, line in entries]
-    cursor = _Cursor(0, {})
+    cursor = Cursor(0, {})
     given_lines: list[Entry] = []
     most = max([sum(entry.time == when for entry in store) for when in range(5)], default=0)
     for _ in range(100):
@@ -270,8 +270,8 @@ def test_entries_become_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON with line ends between its tokens stays one line; text that was joined is split; each has its end."""
     texts = ["plain", '{\n  "a": 1\r\n}\n', "first\nsecond", "", "\ud800"]
     monkeypatch.setattr(loki, "_PIECE", 1)
-    fresh, behind = _fresh([Entry(number, b"", text) for number, text in enumerate(texts)], _Cursor(0, {}))
-    pieces = _pieces("a", fresh, _Cursor(0, {}), behind)
+    fresh, behind = _fresh([Entry(number, b"", text) for number, text in enumerate(texts)], Cursor(0, {}))
+    pieces = _pieces("a", fresh, Cursor(0, {}), behind)
     assert [piece.data for piece in pieces] == [
         b"plain\n", b'{   "a": 1 }\n', b"first\nsecond\n", b"\n", b"\xed\xa0\x80\n",
     ]  # fmt: skip

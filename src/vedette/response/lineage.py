@@ -66,6 +66,11 @@ def bound_to(event: Event) -> tuple[str, str]:
     return f"{space}/{pod}" if pod and space else pod, node
 
 
+def telling(form: str) -> tuple[bytes, ...]:
+    """What stands in a record of a format that may say more than that a token was shown once more."""
+    return _TELLING.get(form, ())
+
+
 class Lineage:
     """Takes whole records that name one of the tokens, or the pod that one is bound to."""
 
@@ -84,9 +89,9 @@ class Lineage:
         return (actor, address) in self._shown
 
     def telling(self, form: str) -> tuple[bytes, ...]:
-        """What stands in a record of a format that may say more than that a token was shown once more."""
+        """As the function, and the name of the pod."""
         pod = self.pod.rpartition("/")[2].encode()
-        return (*_TELLING.get(form, ()), *((pod,) if pod else ()))
+        return (*telling(form), *((pod,) if pod else ()))
 
     def names(self) -> list[str]:
         """What stands in every record that matters here: tokens, and the pod's name."""

@@ -51,7 +51,9 @@ _KEYWORDS = frozenset(
 """Labels that Loki stores, but whose names its query language does not take in a selector (seen on 3.7.8)."""
 
 
-class _Cursor(NamedTuple):
+class Cursor(NamedTuple):
+    """How far a query was answered."""
+
     time: int
     given: Mapping[str, int]
     """What was given of exactly this time: the digest of labels and line -> how often."""
@@ -78,9 +80,9 @@ class Loki:
         """`every`, `since` and `delay` in seconds, as in the settings."""
         self.name = name
         self._subject = url
-        self._pages = _Pages(LokiClient(url, tenant=tenant, token_file=token_file, ca_file=ca_file), query)
+        self._pages = Pages(LokiClient(url, tenant=tenant, token_file=token_file, ca_file=ca_file), query)
         self._every, self._since, self._delay = every, since, delay
-        self._cursor: _Cursor | None = None
+        self._cursor: Cursor | None = None
         self._changed = threading.Condition()
         # Beneath here: shared with the thread, under `_changed`.
         self._waiting: deque[Piece] = deque()
@@ -95,10 +97,10 @@ class Loki:
         position = positions.get(STREAM, {})
         when, given = position.get("time"), position.get("given")
         if isinstance(when, int) and isinstance(given, Mapping):
-            self._cursor = _Cursor(when, {str(key): int(str(count)) for key, count in given.items()})
+            self._cursor = Cursor(when, {str(key): int(str(count)) for key, count in given.items()})
         else:
             # Kept at once: a Loki that has no lines would else be asked from later on after each restart.
-            self._cursor = _Cursor(time.time_ns() - int(self._since * _SECOND), {})
+            self._cursor = Cursor(time.time_ns() - int(self._since * _SECOND), {})
             self._waiting.append(Piece(STREAM, self.name, b"", {"time": self._cursor.time, "given": {}}))
 
     def poll(self, limit: int) -> Sequence[Piece]:
@@ -143,7 +145,7 @@ class Loki:
     def _ask(self) -> None:
         """The thread: one answer after the other, at once while there is more, else at the pace of `every`."""
         start = time.time_ns() - int(self._since * _SECOND)
-        cursor = self._cursor or _Cursor(start, {})
+        cursor = self._cursor or Cursor(start, {})
         failures = 0
         while self._wanted():
             end = time.time_ns() - int(self._delay * _SECOND)
@@ -185,10 +187,11 @@ class Loki:
             self._bytes += sum(len(piece.data) for piece in pieces)
 
 
-class _Pages:
+class Pages:
     """Answers one after the other; knows how much Loki gives at once."""
 
     def __init__(self, client: LokiClient, query: str) -> None:
+        """`query`: one that gives lines."""
         self.client = client
         self.lost = ""
         """What could not be asked for, once it happened; whoever tells it empties it."""
@@ -204,7 +207,7 @@ class _Pages:
         self._empty_to = 0
         """Up to here nothing is left; told by answers that were not full."""
 
-    def next(self, cursor: _Cursor, end: int) -> tuple[_Cursor, list[_Fresh], bool]:
+    def next(self, cursor: Cursor, end: int) -> tuple[Cursor, list[Fresh], bool]:
         """The lines after `cursor` and before `end`: (the cursor behind them, the lines, whether there are more).
 
         Raises what the client raises.
@@ -219,7 +222,7 @@ class _Pages:
             except _TooLong:
                 self._span //= 2
 
-    def _next(self, cursor: _Cursor, start: int, until: int, end: int) -> tuple[_Cursor, list[_Fresh], bool]:
+    def _next(self, cursor: Cursor, start: int, until: int, end: int) -> tuple[Cursor, list[Fresh], bool]:
         try:
             page = self._asked(self._query, start, until, self._limit)
         except (LokiRefused, NoAnswer) as error:
@@ -236,7 +239,7 @@ class _Pages:
             page = larger
             self._limit = min(_LIMIT, self._most, page.limit * 2, page.fitting(self._room))
         if page.full and page.entries[-1].time == start:
-            return _Cursor(start + 1, {}), _fresh(self._by_stream(start, page), cursor)[0], True
+            return Cursor(start + 1, {}), _fresh(self._by_stream(start, page), cursor)[0], True
         fresh, behind = _fresh(page.entries, cursor)
         if not page.full:
             self._empty_to = until
@@ -319,7 +322,7 @@ class _TooLong(Exception):
     """Loki does not look through so long a time at once."""
 
 
-class _Fresh(NamedTuple):
+class Fresh(NamedTuple):
     """A line that was not given yet."""
 
     entry: Entry
@@ -327,12 +330,12 @@ class _Fresh(NamedTuple):
     """Of labels and line."""
 
 
-def _fresh(entries: Sequence[Entry], cursor: _Cursor) -> tuple[list[_Fresh], _Cursor]:
+def _fresh(entries: Sequence[Entry], cursor: Cursor) -> tuple[list[Fresh], Cursor]:
     """The entries that were not given, and the cursor behind them.
 
     An answer need not hold the same lines of a time as the last one, so what was given of it is counted, not skipped.
     """
-    found: list[_Fresh] = []
+    found: list[Fresh] = []
     seen: Counter[str] = Counter()
     when, given = cursor.time, dict(cursor.given)
     for entry in entries:
@@ -345,11 +348,11 @@ def _fresh(entries: Sequence[Entry], cursor: _Cursor) -> tuple[list[_Fresh], _Cu
         seen[digest] += 1
         if seen[digest] > given.get(digest, 0):
             given[digest] = seen[digest]
-            found.append(_Fresh(entry, digest))
-    return found, _Cursor(when, given)
+            found.append(Fresh(entry, digest))
+    return found, Cursor(when, given)
 
 
-def _pieces(name: str, fresh: Sequence[_Fresh], cursor: _Cursor, behind: _Cursor) -> list[Piece]:
+def _pieces(name: str, fresh: Sequence[Fresh], cursor: Cursor, behind: Cursor) -> list[Piece]:
     """Lines as pieces, each with the cursor behind its last line."""
     pieces: list[Piece] = []
     lines: list[bytes] = []
@@ -363,7 +366,7 @@ def _pieces(name: str, fresh: Sequence[_Fresh], cursor: _Cursor, behind: _Cursor
         size += len(lines[-1])
         last = at == len(fresh)
         if size >= _PIECE or last:
-            here = behind if last else _Cursor(when, dict(given))
+            here = behind if last else Cursor(when, dict(given))
             pieces.append(Piece(STREAM, name, b"".join(lines), {"time": here.time, "given": dict(here.given)}))
             lines, size = [], 0
     return pieces
