@@ -150,7 +150,8 @@ def test_a_rekey_waits_for_people(site: VaultSite) -> None:
     site.vault.key = answer["keys"][0]
     assert "is applied" in site.do("apply")
     assert site.asked("GET", "sys/key-status")["data"]["term"] == term + 1
-    assert site.holds() == [True, True]
+    assert "by the word of who applied this again" in site.steps()[1].said
+    assert site.holds() == [None, True]
     assert site.vault.key.encode() not in b"".join(one.read_bytes() for one in site.state.iterdir() if one.is_file())
 
 

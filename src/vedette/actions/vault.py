@@ -5,8 +5,9 @@ Learnt from Vault 1.21.4; OpenBao has the same paths (openbao.org/api-docs), and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +16,11 @@ from vedette.clients.base import Answer, BadSecret, NoAnswer
 from vedette.clients.reading import fault_here, json_body
 from vedette.clients.vault import Vault, VaultRefused, refused
 from vedette.escape import shell
+from vedette.stamp import stamp
 
 BY_HAND = "by hand"
+_TOKENS = "auth/token/"
+_NO_TOKEN = "write token_file beneath actions.vault, or give --server a Vault agent that shows its own"
 MOST_TOKENS = 50_000
 """Accessors that are looked up one by one."""
 _DONE = frozenset({200, 204})
@@ -43,6 +47,28 @@ class Token:
     ttl: int
     """Seconds; 0: it never ends."""
     orphan: bool
+    ends: str = ""
+    """RFC 3339; nothing: it never does."""
+
+    def row(self) -> dict[str, str]:
+        """Whose it is, for a plan."""
+        return {
+            "token": self.name or "a token",
+            "accessor": self.accessor,
+            "policies": ", ".join(self.policies) or "none",
+            "entity": self.entity or "none",
+            "made at": f"{self.path or 'no path'}{f', role {self.role}' if self.role else ''}",
+            "created": stamp(self.created * 1_000_000_000),
+            "ends": f"{self.ends}, unless it is renewed" if self.ends else "never",
+            "orphan": "yes" if self.orphan else "no: it ends with the token that made it",
+        }
+
+    def came_from(self, role: str, mount: str) -> bool:
+        """Whether a role made it: of an auth method, or a token role. Whoever makes a token at auth/token says what
+        its metadata is to be; there only the path counts. `mount`: nothing for any."""
+        if self.path.startswith(_TOKENS):
+            return mount in ("", "token") and self.path == f"{_TOKENS}create/{role}"
+        return self.role == role and (not mount or self.path.startswith(f"auth/{mount}/"))
 
     def __str__(self) -> str:
         """In a few words; its accessor is no secret, and names it."""
@@ -74,6 +100,8 @@ class VaultActions:
         """The `data` of an answer, or all of one that has none; None where there is nothing. Raises CannotLook."""
         try:
             answer = self.vault.ask(method, path, body)
+            if answer.status == 403 and not self.vault.has_token:
+                raise CannotLook(f"{self.vault.server} {path}: it asks for a token, and there is none", _NO_TOKEN)
             if answer.status == 404 or _no_accessor(answer):
                 return None
             if answer.status == 204:
@@ -138,7 +166,8 @@ class VaultActions:
         if answer.status in (400, 404) and self.check(call).holds:
             return f"so already ({no})"
         right = f"`{'delete' if call.method == 'DELETE' else 'update'}` on {call.path.removeprefix('/v1/')}"
-        raise CallFailed(str(no), mend(no, right), known=answer.status < 500)
+        # A sealed node has done nothing; of other errors of a server's nobody can tell.
+        raise CallFailed(str(no), mend(no, right), known=answer.status < 500 or "sealed" in str(no))
 
     def check(self, call: Call) -> Check:
         """As `base.Action` has it, by the keys of `expects`; each action knows its own."""
@@ -161,31 +190,50 @@ class VaultActions:
         return [self.check(call) for call in plan.calls]
 
     def undo(self, plan: Plan, done: Sequence[Call]) -> Plan:
-        """As `base.Action` has it; by `kept`: the call that puts it back."""
-        calls = []
+        """As `base.Action` has it; by `kept`: the call that puts it back. What is neither as it was before nor as it
+        was brought to is somebody else's by now."""
+        calls, remains = [], []
         for call in reversed(done):
             if not call.kept:
                 continue
             back = Call(**call.kept)
-            if not self.check(back).holds:
+            if self.holds(back.expects)[0]:
+                continue
+            still, why = self.holds(call.expects)
+            if still:
                 calls.append(back)
-        return Plan(action=plan.action, given=plan.given, where=plan.where, does=f"take back: {plan.does}", calls=calls)
+            else:
+                remains.append(f"not taken back: {call.does}: it was changed since{f', {why}' if why else ''}")
+        return Plan(
+            action=plan.action,
+            given=plan.given,
+            where=plan.where,
+            does=f"take back: {plan.does}",
+            calls=calls,
+            remains=remains,
+        )
 
 
 def token_of(data: Mapping[str, Any]) -> Token:
     """Of the answer of a lookup."""
     meta = data.get("meta") or {}
-    role = data.get("role") or meta.get("role") or meta.get("role_name") or ""
+    path = str(data.get("path") or "")
+    if path.startswith(_TOKENS):
+        role = path.partition(f"{_TOKENS}create/")[2]
+    else:
+        # Of kubernetes and jwt, approle, cert.
+        role = next((meta[one] for one in ("role", "role_name", "cert_name") if meta.get(one)), "")
     return Token(
         accessor=str(data.get("accessor") or ""),
         name=str(data.get("display_name") or ""),
         policies=tuple(map(str, data.get("policies") or ())),
         entity=str(data.get("entity_id") or ""),
-        path=str(data.get("path") or ""),
+        path=path,
         role=str(role),
         created=int(data.get("creation_time") or 0),
         ttl=int(data.get("ttl") or 0),
         orphan=bool(data.get("orphan")),
+        ends=str(data.get("expire_time") or ""),
     )
 
 
@@ -222,15 +270,36 @@ def by_hand(does: str, command: str, expects: Body) -> Call:
     return Call(method=BY_HAND, path="", does=does, command=command, expects=expects)
 
 
-def not_mine(tokens: Sequence[Token], me: Token) -> Iterator[Token]:
-    """Those that are not vedette's own."""
-    return (one for one in tokens if one.accessor != me.accessor)
+def not_mine(tokens: Sequence[Token], me: Token) -> list[Token]:
+    """Those that are not vedette's own; what may have made it comes last, for it ends with that."""
+    return sorted((one for one in tokens if one.accessor != me.accessor), key=lambda one: may_have_made(one, me))
+
+
+def may_have_made(token: Token, me: Token) -> bool:
+    """Whether vedette's own token may be a child of this one; Vault does not tell whose child a token is."""
+    return not me.orphan and token.created <= me.created
 
 
 def refuse_mine(token: Token, me: Token) -> None:
     """Raises Refused for vedette's own token."""
     if token.accessor == me.accessor:
         raise Refused("that is the token that vedette itself acts with", "act with another, or revoke it yourself")
+
+
+def word(name: str) -> str:
+    """A name as a word of vault's command line: one that begins with a hyphen would be an option."""
+    return f"-- {shell(name)}" if name.startswith("-") else shell(name)
+
+
+def moment(text: str) -> datetime:
+    """A time as RFC 3339 has it, whatever its zone and digits. Raises Refused."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise Refused(f"{text!r} is no time with a zone", "write it as RFC 3339: 2026-11-25T08:30:00Z")
+    return found
 
 
 def quoted(text: str) -> str:

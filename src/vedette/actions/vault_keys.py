@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vedette.actions.base import Argument, Call, Check, Kind, Plan, Refused
+from vedette.actions.base import Argument, Call, CallFailed, Check, Kind, Plan, Refused
 from vedette.actions.vault import VaultActions, by_hand, call
 
 _ATTEMPT = "sys/generate-root/attempt"
 _REKEY = "sys/rekey/init"
+_SAME = "the same number of shares as before"
+_UNTOLD = (
+    "as many shares as before: Vault will not tell a completed rekey from a cancelled one. Apply again only once the "
+    "holders have the new ones, or take another number of shares"
+)
 _MOST = 255
 """Shares that Shamir's scheme of Vault can make."""
 
@@ -33,11 +38,29 @@ class KeyActions(VaultActions):
         if "started" in expects:
             found = self.status(_REKEY)
             return bool(found.get("started")), "none is under way"
+        if "shares" in expects:
+            return self._rekeyed(expects)
         if "term" in expects:
             term = int(self.status("sys/key-status").get("term") or 0)
             return term > expects["term"], f"the key's term is {term}"
         sealed = bool(self.status("sys/seal-status").get("sealed"))
         return sealed == expects["sealed"], "it is sealed" if sealed else "it is not sealed"
+
+    def _rekeyed(self, expects: Mapping[str, Any]) -> tuple[bool | None, str]:
+        """A rekey that was cancelled ends like one that is complete: only other numbers of shares tell them apart."""
+        if self.status(_REKEY).get("started"):
+            return False, "it is under way"
+        now = self._shares()
+        if now != expects["shares"]:
+            return False, f"it was cancelled: {now} shares unseal as before"
+        if expects["before"] == now:
+            return None, f"it is under way no more; whether it was completed or cancelled, {_SAME} does not tell"
+        return True, ""
+
+    def _shares(self) -> str:
+        """`3 of 5`: how many unseal."""
+        found = self.status("sys/seal-status")
+        return f"{found.get('t')} of {found.get('n')}"
 
 
 class CancelRootGeneration(KeyActions):
@@ -72,15 +95,23 @@ class CancelRootGeneration(KeyActions):
 class Rekey(KeyActions):
     """New key shares by those who hold the old ones, and a new encryption key."""
 
+    began = False
+    """In this very run, so that nobody can have given shares yet."""
+
     def plan(self, given: Mapping[str, str]) -> Plan:
         """As `base.Action` has it."""
         shares, threshold = _number(given["shares"], 5), _number(given["threshold"], 3)
         if not 1 <= threshold <= shares or (threshold == 1 and shares > 1):
             raise Refused(f"{threshold} of {shares} shares is no threshold", "for example shares=5 threshold=3")
+        if self.status("sys/seal-status").get("recovery_seal"):
+            raise Refused(
+                "it unseals itself: its recovery keys are not made here", "vault operator rekey -target=recovery"
+            )
         found = self.status(_REKEY)
         if found.get("started"):
             raise Refused("a rekey is under way already", "vault operator rekey -status; -cancel ends it")
         term = int(self.status("sys/key-status").get("term") or 0)
+        wanted, present = f"{threshold} of {shares}", self._shares()
         body = {"secret_shares": shares, "secret_threshold": threshold}
         init = call(
             "PUT",
@@ -94,7 +125,7 @@ class Rekey(KeyActions):
             f"{found.get('required')} holders of the present shares give them, each on a machine of their own, and "
             "the new ones are handed out",
             "vault operator rekey",
-            {"says": "the rekey is complete", "idle": _REKEY},
+            {"says": f"the rekey is complete: {wanted} shares unseal", "shares": wanted, "before": present},
         )
         turn = call(
             "PUT",
@@ -110,11 +141,26 @@ class Rekey(KeyActions):
             where=self.vault.server,
             does=f"make new key shares, {threshold} of {shares}, and a new encryption key",
             calls=[init, give, turn],
-            seen={_REKEY: "idle", "term": str(term)},
+            seen={_REKEY: "idle", "term": str(term), "shares": present},
             breaks=["the old shares unseal nothing any more, once the new ones are handed out"],
-            remains=["what is encrypted already stays readable by the old encryption key, within Vault"],
+            remains=[
+                "what is encrypted already stays readable by the old encryption key, within Vault",
+                *([_UNTOLD] if wanted == present else []),
+            ],
             undo=REKEY.undo,
         )
+
+    def do(self, call: Call) -> str:
+        """As `base.Action` has it. Where Vault cannot tell that people did their part, to apply again is their word."""
+        if "shares" not in call.expects:
+            self.began = self.began or "started" in call.expects
+            return super().do(call)
+        check = self.check(call)
+        if check.holds is None and _SAME in check.why and not self.began:
+            return "by the word of who applied this again: Vault does not tell a completed rekey from a cancelled one"
+        if check.holds is False and "cancelled" in check.why:
+            raise CallFailed(f"the rekey is not under way any more; {check.why}", "make a new plan")
+        return super().do(call)
 
     def undo(self, plan: Plan, done: Sequence[Call]) -> Plan:
         """As `base.Action` has it: a rekey that is under way is cancelled, one that is complete stays."""

@@ -33,7 +33,8 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         _REVOKE,
         _LIST,
         _DEVICES,
-        Right("sys/audit-hash/+", ("update",), "the hash of an accessor, to find the one in the log"),
+        Right("sys/audit-hash/*", ("update",), "the hash of an accessor, to find the one in the log"),
+        Right("auth/token/lookup", ("update",), "whose a token is that a file holds"),
     ),
     "vault.revoke-role": (_SELF, _LIST, _LOOK, _REVOKE),
     "vault.revoke-entity": (
@@ -46,11 +47,11 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
     ),
     "vault.enable-audit": (
         _DEVICES,
-        Right("sys/audit/+", ("update", "delete", "sudo"), "enables a device; undo: disables it"),
+        Right("sys/audit/*", ("update", "delete", "sudo"), "enables a device; undo: disables it"),
     ),
     "vault.restore-policy": (
         _SELF,
-        Right("sys/policies/acl/+", ("read", "update", "delete"), "writes any policy"),
+        Right("sys/policies/acl/*", ("read", "update", "delete"), "writes any policy"),
     ),
     "vault.cancel-root-generation": (),
     "vault.rekey": (
@@ -61,9 +62,9 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
 }
 """Action -> what it asks of Vault."""
 _POWERFUL = {
-    "sys/policies/acl/+": "whoever may write policies may do anything",
+    "sys/policies/acl/*": "whoever may write policies may do anything",
     "identity/entity/id/+": "whoever may write entities may give one any policy",
-    "sys/audit/+": "whoever may disable audit devices may act unseen afterwards",
+    "sys/audit/*": "whoever may disable audit devices may act unseen afterwards",
 }
 
 

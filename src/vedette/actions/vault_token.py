@@ -6,7 +6,7 @@ asked for the hash of each accessor that lives (`sys/audit-hash`) until it is th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from vedette.actions.vault import (
     Token,
     VaultActions,
     call,
+    may_have_made,
     mend,
     not_mine,
     quoted,
@@ -45,17 +46,17 @@ class RevokeToken(VaultActions):
         if len(which) > _LONGEST or not which.isprintable() or " " in which:
             raise Refused("that is no accessor", "copy it from the log: hmac-sha256:…, or from vault token lookup")
         me = self.whoami()
-        remains = [_BATCH] if not file else []
+        nobody, device = "it has ended, or never was: nothing to do", ""
         if file:
             token = self._of_file(file)
         elif which.startswith(HASHED):
-            token, searched = self._by_hash(which, given["device"])
-            remains += searched
+            token, device, nobody = self._by_hash(which, given["device"])
         else:
             token = self.token(which)
         if token is not None:
             refuse_mine(token, me)
-        does = f"revoke the token of {token}" if token else "no token has that accessor: it has ended, nothing to do"
+        does = f"revoke the token of {token}" if token else f"no token that lives is this one: {nobody}"
+        row = {**token.row(), **({"hashed by": f"the audit device {device}"} if device else {})} if token else {}
         return Plan(
             action=TOKEN.name,
             given=dict(given),
@@ -63,26 +64,28 @@ class RevokeToken(VaultActions):
             does=does,
             calls=[revoke(token)] if token else [],
             seen={token.accessor: "lives"} if token else {},
-            breaks=[_BREAKS] if token else [],
-            remains=[*remains, *(_login(token) if token else [])],
+            breaks=what_ends([token] if token else [], me),
+            remains=_login(token) if token else [],
             undo=TOKEN.undo,
+            found=[row] if row else [],
         )
 
     def _of_file(self, file: str) -> Token | None:
-        """The token that a file holds, looked up by itself: it is shown to nobody but Vault."""
+        """The token that a file holds; it is shown to nobody but Vault. Not by its own right to look itself up: a token
+        without the policy `default` has none, and gets the 403 that a dead one gets."""
         try:
             text = secret(file)
-            answer = self.vault.ask("GET", "auth/token/lookup-self", token=text)
+            answer = self.vault.ask("POST", "auth/token/lookup", {"token": text})
         except BadSecret as error:
             raise Refused(str(error), "token_file= names a file that holds nothing but the token") from error
         except NoAnswer as error:
             raise CannotLook(f"{self.vault.server}: {error}", mend(error, "")) from error
-        if answer.status == 403:
+        if answer.status == 403 and b"bad token" in answer.body:
             return None
         found = json_body(answer.body)
         if answer.status != 200 or not isinstance(found, dict):
             no = refused(answer)
-            raise CannotLook(f"{self.vault.server} auth/token/lookup-self: {no}", mend(no, ""))
+            raise CannotLook(f"{self.vault.server} auth/token/lookup: {no}", mend(no, "`update` on auth/token/lookup"))
         token = token_of(found.get("data") or {})
         if not token.accessor:
             raise Refused(
@@ -90,8 +93,9 @@ class RevokeToken(VaultActions):
             )
         return token
 
-    def _by_hash(self, wanted: str, device: str) -> tuple[Token | None, list[str]]:
-        """The token whose accessor's hash by some device is `wanted`, and what could not be looked at."""
+    def _by_hash(self, wanted: str, device: str) -> tuple[Token | None, str, str]:
+        """The token whose accessor's hash by some device is `wanted`, and that device; else what was looked through.
+        Raises CannotLook where a device that may have made it could not be asked."""
         devices = [device.rstrip("/")] if device else [one.rstrip("/") for one in self._devices()]
         if not devices:
             raise CannotLook(
@@ -99,7 +103,8 @@ class RevokeToken(VaultActions):
                 "each device has a salt of its own: the hash is of one that is gone; see vault.revoke-entity",
             )
         silent: dict[str, str] = {}
-        for accessor in self.accessors():
+        every = self.accessors()
+        for accessor in every:
             for one in devices:
                 try:
                     found = self._hash(one, accessor)
@@ -107,12 +112,17 @@ class RevokeToken(VaultActions):
                     silent[one] = str(error)
                     continue
                 if found == wanted:
-                    return self.token(accessor), []
-            if len(silent) == len(devices):
-                raise CannotLook("; ".join(silent.values()), "grant `update` on sys/audit-hash/DEVICE")
+                    return self.token(accessor), one, "it ended while it was looked for"
             devices = [one for one in devices if one not in silent]
-        told = [f"hashes by {', '.join(devices)}: no token that lives has this one"]
-        return None, [*told, *silent.values()]
+            if not devices:
+                break
+        asked = f"{len(every):,} tokens live, none has this hash by the device {' or '.join(devices) or 'asked'}"
+        if silent:
+            raise CannotLook(
+                f"{asked}, and {len(silent)} could not be asked: {'; '.join(silent.values())}",
+                "grant `update` on sys/audit-hash/DEVICE, or name by device= the one whose log it is from",
+            )
+        return None, "", f"{asked}. It is dead; or the device was enabled anew since, with another salt"
 
     def _devices(self) -> Sequence[str]:
         return list(self.read("sys/audit", right="read` and `sudo") or {})
@@ -128,13 +138,18 @@ class RevokeRole(VaultActions):
 
     def plan(self, given: Mapping[str, str]) -> Plan:
         """As `base.Action` has it."""
-        role, mount = given["role"], given["mount"].removeprefix("auth/").rstrip("/")
+        role, mount = given["role"], _mount(given["mount"])
         me = self.whoami()
-        found = self.tokens(lambda one: one.role == role and (not mount or one.path.startswith(f"auth/{mount}/")))
+        found = self.tokens(lambda one: one.came_from(role, mount))
         where = f" of auth/{mount}" if mount else ""
-        return _several(self, ROLE, given, found, me, f"that came from the role {role}{where}", [
-            f"the role {role} itself: whoever can log in by it gets new tokens",
-        ])  # fmt: skip
+        again = [f"the role {role} itself: whoever can log in by it gets new tokens"]
+        return _several(self, ROLE, given, found, me, f"that came from the role {role}{where}", again)
+
+    def verify(self, plan: Plan) -> Sequence[Check]:
+        """As `base.Action` has it; a login that came in between is seen too."""
+        role, mount = plan.given["role"], _mount(plan.given["mount"])
+        left = none_left(self, f"no token that came from the role {role} lives", lambda one: one.came_from(role, mount))
+        return [*super().verify(plan), left]
 
 
 class RevokeEntity(VaultActions):
@@ -143,11 +158,11 @@ class RevokeEntity(VaultActions):
     def plan(self, given: Mapping[str, str]) -> Plan:
         """As `base.Action` has it."""
         entity = self._entity(given["entity"])
-        id_, name = str(entity["id"]), str(entity.get("name") or "")
+        id_, name, ids = str(entity["id"]), str(entity.get("name") or ""), _ids(entity)
         me = self.whoami()
-        if me.entity == id_:
+        if me.entity in ids:
             raise Refused("that is the entity that vedette itself acts as", "act with another token")
-        found = self.tokens(lambda one: one.entity == id_)
+        found = self.tokens(lambda one: one.entity in ids)
         stays = given["disable"] == "no"
         remains = ["its logins: it gets new tokens as long as it is enabled"] if stays else []
         plan = _several(self, ENTITY, given, found, me, f"of the entity {name} ({id_})", remains)
@@ -166,6 +181,7 @@ class RevokeEntity(VaultActions):
             breaks=breaks,
             remains=[one for one in plan.remains if one != _BATCH],
             undo=ENTITY.undo,
+            found=plan.found,
         )
 
     def _entity(self, text: str) -> Mapping[str, Any]:
@@ -174,7 +190,10 @@ class RevokeEntity(VaultActions):
             found = self.read(f"identity/entity/{way}/{quoted(text)}")
             if found and found.get("id"):
                 return found
-        raise Refused(f"there is no entity {text!r}", "see vault list identity/entity/name; the log has auth.entity_id")
+        raise Refused(
+            f"there is no entity {text!r}",
+            "vault list identity/entity/id: it may be deleted, or merged into another, which then has its tokens",
+        )
 
     def _switch(self, id_: str, name: str, *, on: bool) -> Call:
         path = f"identity/entity/id/{quoted(id_)}"
@@ -201,24 +220,46 @@ class RevokeEntity(VaultActions):
     def verify(self, plan: Plan) -> Sequence[Check]:
         """As `base.Action` has it; a login that came in between is seen too."""
         checks = list(super().verify(plan))
-        ids = [str(one.expects["entity"]) for one in plan.calls if "entity" in one.expects]
-        for id_ in ids:
-            says = f"no token of the entity {id_} lives"
-            try:
-                found = self.tokens(lambda one, id_=id_: one.entity == id_)  # type: ignore[misc]
-            except CannotLook as error:
-                checks.append(Check(says, None, str(error)))
-                continue
-            checks.append(Check(says, not found.tokens, ", ".join(map(str, found.tokens[:3]))))
-        return checks
+        says = f"no token of the entity {plan.given['entity']} lives"
+        try:
+            ids = _ids(self._entity(plan.given["entity"]))
+        except (Refused, CannotLook) as error:
+            return [*checks, Check(says, None, str(error))]
+        return [*checks, none_left(self, says, lambda one: one.entity in ids)]
+
+
+def _mount(text: str) -> str:
+    """`auth/robots/` and `robots` are one."""
+    return text.removeprefix("auth/").rstrip("/")
+
+
+def _ids(entity: Mapping[str, Any]) -> frozenset[str]:
+    """An entity's, and those of what was merged into it: their tokens keep them (seen on Vault 1.21.4)."""
+    return frozenset(map(str, (entity["id"], *(entity.get("merged_entity_ids") or ()))))
+
+
+def none_left(vault: VaultActions, says: str, wanted: Callable[[Token], bool]) -> Check:
+    """Whether no token that is wanted lives, but vedette's own."""
+    try:
+        left = not_mine(vault.tokens(wanted).tokens, vault.whoami())
+    except CannotLook as error:
+        return Check(says, None, str(error))
+    return Check(says, not left, ", ".join(map(str, left[:3])))
+
+
+def what_ends(tokens: Sequence[Token], me: Token) -> list[str]:
+    """What ends with tokens, perhaps vedette's own."""
+    own = "vedette's own token, if one of these made it: it is no orphan. What is not done by then, is not done"
+    return [*([_BREAKS] if tokens else []), *([own] if any(may_have_made(one, me) for one in tokens) else [])]
 
 
 def _several(
     vault: VaultActions, kind: Kind, given: Mapping[str, str], found: Found, me: Token, whose: str, remains: list[str]
 ) -> Plan:
     """A plan that revokes all that were found; vedette's own is left, and that is said."""
-    tokens = list(not_mine(found.tokens, me))
+    tokens = not_mine(found.tokens, me)
     mine = ["vedette's own token, which is one of them"] if len(tokens) != len(found.tokens) else []
+    ended = [f"{found.silent:,} tokens that ended while all were looked through"] if found.silent else []
     number = "1 token" if len(tokens) == 1 else f"{len(tokens)} tokens"
     return Plan(
         action=kind.name,
@@ -227,9 +268,10 @@ def _several(
         does=f"revoke the {number} {whose}" if tokens else f"no token {whose} lives: nothing to do",
         calls=[revoke(one) for one in tokens],
         seen={one.accessor: "lives" for one in tokens},
-        breaks=[_BREAKS] if tokens else [],
-        remains=[*remains, *mine, _BATCH],
+        breaks=what_ends(tokens, me),
+        remains=[*remains, *mine, *ended, _BATCH],
         undo=kind.undo,
+        found=[one.row() for one in tokens],
     )
 
 

@@ -75,9 +75,9 @@ class Vault:
     def ask(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Answer:
         """One request of any kind, with the answer whatever its status.
 
-        `path`: behind /v1/; `token`: whose it is, in place of token_file's; an empty one is none.
+        `path`: behind /v1/; `token`: whose it is, in place of token_file's; an empty one, or no token_file, is none.
         """
-        shown = secret(self._token_file) if token is None else token
+        shown = token if token is not None else secret(self._token_file) if self._token_file else ""
         headers = {"X-Vault-Request": "true", "User-Agent": "vedette"} | ({"X-Vault-Token": shown} if shown else {})
         data = None if body is None else msgspec.json.encode(body)
         return self._http.request(method, f"{self.address}/v1/{path}", headers=headers, body=data)
