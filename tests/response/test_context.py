@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from vedette.alert import Alert
 from vedette.event import Event
 from vedette.formats.base import TrustedProxy
 from vedette.network import Networks
+from vedette.response import evidence
 from vedette.response.context import MOST_ROWS, Context
 from vedette.response.evidence import HOUR, of_evidence
 from vedette.response.gathering import Shapes
@@ -316,6 +318,48 @@ def test_segments_from_after_the_window_are_passed_over(tmp_path: Path) -> None:
     context = around(tmp_path, act)
     assert sum(row.count for row in context.by_actor) == 2
     assert context.bytes_read < 2000
+
+
+def month(folder: Path) -> bytes:
+    """A store with segments of ten days and two sources; gives the alert's act."""
+    act = kube(CI, "get", "vault/secrets/db", 0)
+    for day in range(10, 0, -1):
+        lines = [kube(CI, "get", f"web/pods/p{number}", -day * DAY + number) for number in range(day)]
+        keep(folder, [*lines, kube("other", "get", "web/pods/o", -day * DAY)], at=-day * DAY)
+        keep(folder, [sshd("me", HERE, -day * DAY)], source="ssh", at=-day * DAY)
+    keep(folder, [act])
+    return act
+
+
+def test_two_processes_say_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of what is older is read by another; sums, troubles and sizes are the same."""
+    act = month(tmp_path)
+    spoilt = min((tmp_path / "evidence" / "audit").iterdir())
+    spoilt.write_bytes(b"no frame at all")
+    os.utime(spoilt, (BASE - 10 * DAY, BASE - 10 * DAY))
+    alone = around(tmp_path, act)
+    monkeypatch.setattr(evidence, "_WORTH", 0)
+    together = around(tmp_path, act)
+    assert replace(together, events=[]) == replace(alone, events=[])
+    assert alone.habit is not None
+    assert (alone.habit.acts, alone.habit.days) == (45, 9)
+    assert alone.troubles == [f"{spoilt}: cannot be read behind byte 0"]
+
+
+def test_a_process_that_dies_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its half is read by the first one then."""
+    act = month(tmp_path)
+    alone = around(tmp_path, act)
+    parent, read = os.getpid(), evidence._Evidence._half
+
+    def half(self: Any, *arguments: Any) -> Any:
+        if os.getpid() != parent:
+            os._exit(9)
+        return read(self, *arguments)
+
+    monkeypatch.setattr(evidence, "_WORTH", 0)
+    monkeypatch.setattr(evidence._Evidence, "_half", half)
+    assert replace(around(tmp_path, act), events=[]) == replace(alone, events=[])
 
 
 def test_rows_are_bounded_and_the_rest_is_counted(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vedette.alert import Alert
 from vedette.event import Event
@@ -17,15 +18,18 @@ from vedette.formats.base import Batch, TrustedProxy
 from vedette.formats.reader import Reader
 from vedette.response.activities import Activity
 from vedette.response.context import Context
-from vedette.response.gathering import Gathering, Shapes, oldest
+from vedette.response.gathering import Gathering, Shapes, Told, oldest
 from vedette.response.kept import Kept, reaches
 from vedette.response.lineage import MOST_PARENTS
 from vedette.response.needles import begun, cut, holds, needles
+from vedette.response.second import Second
 from vedette.response.subject import act_needles, subject_of
 from vedette.sources.ahead import ahead
 from vedette.store.segments import frames, names
 
 HOUR = 3_600_000_000_000
+_WORTH = 32 << 20
+"""Bytes as stored from which a second process shortens the reading."""
 _FIRST = 64 << 10
 """Bytes of a source's first block that tell how far it reaches back."""
 
@@ -50,6 +54,12 @@ class _Sieve:
         """The records of a block that may hold a name, lines that belong together with them; and these lines."""
         lines = block if self._reader.busy else cut(block, wanted) or begun(block)
         return (self._reader.feed(lines), lines) if lines else ([], lines)
+
+
+class _Half(NamedTuple):
+    told: Told
+    size: int
+    troubles: list[str]
 
 
 def of_evidence(
@@ -78,10 +88,33 @@ class _Evidence:
 
     def context(self, activities: Sequence[Activity]) -> Context:
         gathering = Gathering(self._alert, self._first(), self._window, self._shapes, activities)
-        for segments in self._sources:
-            self._read(gathering, segments)
+        mine, theirs = _halves([[one for one in segments if one.older] for segments in self._sources])
+        with Second(lambda: self._half(gathering, theirs), wanted=bool(theirs)) as second:
+            for segments in mine:
+                self._older(gathering, segments)
+            for segments in self._sources:
+                self._within(gathering, [one for one in segments if not one.older and self._may_hold(one)])
+            if theirs:
+                self._heard(gathering, theirs, second.answer())
         self._parents(gathering)
         return gathering.context(self._reaches(), self._size, self._troubles, "evidence")
+
+    def _half(self, gathering: Gathering, sources: Sequence[Sequence[_Segment]]) -> _Half:
+        """In another process: nothing but the answer leaves it."""
+        self._size, self._troubles = 0, []
+        for segments in sources:
+            self._older(gathering, segments)
+        return _Half(gathering.told(), self._size, self._troubles)
+
+    def _heard(self, gathering: Gathering, sources: Sequence[Sequence[_Segment]], answer: _Half | None) -> None:
+        if answer is None:
+            # It died, for want of memory perhaps.
+            for segments in sources:
+                self._older(gathering, segments)
+            return
+        gathering.hear(answer.told)
+        self._size += answer.size
+        self._troubles += answer.troubles
 
     def _segments(self, place: Path) -> list[_Segment]:
         found, listed = [], names(place)
@@ -116,24 +149,24 @@ class _Evidence:
                 break
         return best
 
-    def _read(self, gathering: Gathering, segments: Sequence[_Segment]) -> None:
-        sieve, reader = _Sieve(self._shapes.reader()), self._shapes.reader()
-        named = gathering.named
-        looked = (*gathering.actor, *named)
-        close = gathering.close
-        chosen = [one for one in segments if one.older or self._may_hold(one)]
-        for segment, block in self._blocks(chosen):
+    def _older(self, gathering: Gathering, segments: Sequence[_Segment]) -> None:
+        wanted = (*gathering.actor, *gathering.named)
+        if not wanted:
+            return
+        sieve = _Sieve(self._shapes.reader())
+        for _, block in self._blocks(segments):
             self._size += len(block)
-            if segment.older:
-                # Of what is wanted nothing may stand in it: a window that names nobody.
-                if looked:
-                    batches, lines = sieve.take(block, looked)
-                    for batch in batches:
-                        gathering.older(batch, lines)
-                continue
-            here = reader.busy or holds(block, close)
+            batches, lines = sieve.take(block, wanted)
+            for batch in batches:
+                gathering.older(batch, lines)
+
+    def _within(self, gathering: Gathering, segments: Sequence[_Segment]) -> None:
+        reader, close = self._shapes.reader(), gathering.close
+        for _, block in self._blocks(segments):
+            self._size += len(block)
+            named = reader.busy or holds(block, close)
             for batch in reader.feed(block):
-                gathering.within(batch, named=here)
+                gathering.within(batch, named=named)
         for batch in reader.finish():
             gathering.within(batch, named=True)
 
@@ -185,3 +218,20 @@ class _Evidence:
                 trouble = f"{segment.path}: cannot be read behind byte {end:,}"
                 if trouble not in self._troubles:
                     self._troubles.append(trouble)
+
+
+def _halves(sources: Sequence[Sequence[_Segment]]) -> tuple[list[list[_Segment]], list[list[_Segment]]]:
+    """Each source's segments, the older half of their bytes and the newer one, where that pays; else all in one."""
+    everything = sum(one.size for segments in sources for one in segments)
+    if everything < _WORTH:
+        return [list(segments) for segments in sources], []
+    mine: list[list[_Segment]] = []
+    theirs: list[list[_Segment]] = []
+    for segments in sources:
+        half, size, at = sum(one.size for one in segments) / 2, 0, 0
+        while at < len(segments) and size < half:
+            size += segments[at].size
+            at += 1
+        theirs.append(list(segments[:at]))
+        mine.append(list(segments[at:]))
+    return mine, theirs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from vedette.alert import Alert
 from vedette.event import Event
@@ -42,6 +43,14 @@ class Shapes:
             return None
 
 
+class Told(NamedTuple):
+    """What was read of before the window; picklable."""
+
+    habits: Habits
+    lineage: Lineage
+    records: int
+
+
 class Gathering:
     """What is seen of an alert's subject."""
 
@@ -66,8 +75,6 @@ class Gathering:
         self.lineage = Lineage(self.subject, first)
         self.actor: Needles = actor_needles(self.subject)
         self.records = 0
-        self.formats: set[str] = set()
-        """That were seen."""
         self.named = self.names()
 
     def names(self) -> Needles:
@@ -81,7 +88,6 @@ class Gathering:
 
     def older(self, batch: Batch, lines: bytes) -> None:
         """Records from before the window, and the lines that they stand in."""
-        self.formats.add(batch.format)
         habits, lineage, proxies = self._habits, self.lineage, self.shapes.proxies
         named = holds(lines, self.named)
         telling = named and holds(lines, lineage.telling(batch.format))
@@ -96,7 +102,6 @@ class Gathering:
 
     def within(self, batch: Batch, *, named: bool) -> None:
         """Records of which any may be in the window; `named`: some of `close` stands in them."""
-        self.formats.add(batch.format)
         self.records += len(batch.records)
         since, until = self._between
         subject, wanted = self.subject, self.close if named else ()
@@ -129,6 +134,16 @@ class Gathering:
             seen, event = (glance, None) if glance is not None else self._whole(batch, index)
             if seen is not None:
                 self._trace(batch, index, seen, event)
+
+    def told(self) -> Told:
+        """What records from before the window said, for another process."""
+        return Told(self._habits, self.lineage, self.records)
+
+    def hear(self, told: Told) -> None:
+        """Take in what another process read."""
+        self._habits.add(told.habits)
+        self.lineage.add(told.lineage)
+        self.records += told.records
 
     def context(self, kept_since: int, bytes_read: int, troubles: Sequence[str], read_from: str) -> Context:
         """What was gathered; `kept_since` 0: nothing is older than the window."""

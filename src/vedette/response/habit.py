@@ -43,6 +43,16 @@ class Habits:
         if len(self._counts) > _MOST:
             self._sum()
 
+    def add(self, other: Habits) -> None:
+        """Count in what another saw of the same actor."""
+        for one in (self, other):
+            one._sum()  # noqa: SLF001 # its own kind
+        for final in (True, False):
+            self._sums[final] = [a + b for a, b in zip(self._sums[final], other._sums[final], strict=True)]
+            self._days[final] |= other._days[final]
+            firsts, lasts = zip(self._span[final], other._span[final], strict=True)
+            self._span[final] = [min(filter(None, firsts), default=""), max(lasts)]
+
     def given(self, kept_since: int) -> Habit:
         """What was seen."""
         self._sum()

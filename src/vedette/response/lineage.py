@@ -111,6 +111,15 @@ class Lineage:
         if self.pod and event.format == "kube_audit":
             self._scheduled(event)
 
+    def add(self, other: Lineage) -> None:
+        """Take in what another saw of the same tokens."""
+        self.parents = {**other.parents, **self.parents}
+        self._steps = {**other._steps, **self._steps}
+        self._shown |= other._shown
+        for key, step in other._places.items():
+            if key not in self._places or step.time < self._places[key].time:
+                self._places[key] = step
+
     def given(self) -> list[Step]:
         """In the order of time: what was done with it, and where it was shown first."""
         places = sorted(self._places.values(), key=lambda one: one.time)[:MOST_PLACES]
