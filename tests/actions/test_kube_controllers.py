@@ -10,7 +10,7 @@ import pytest
 from lab.kube import ApiServer
 from lab.process import until
 
-from tests.actions.action_site import CORE, POLICY, Site
+from tests.actions.action_site import CORE, POLICY, RBAC, Site, user
 from tests.actions.test_kube_token import good
 
 
@@ -76,3 +76,27 @@ def test_a_cordoned_cluster_starts_nothing(busy: Site) -> None:
     assert busy.holds() == [True]
     busy.do("undo")
     assert busy.holds() == [False]
+
+
+def test_a_part_that_makes_an_aggregated_role_wide_stays(busy: Site) -> None:
+    """The controller fills the role from its parts: whoever deletes the part takes the last admin's right away."""
+    rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+    chosen = {"clusterRoleSelectors": [{"matchLabels": {"vedette.test/wide": "true"}}]}
+    whole, part = f"{RBAC}/clusterroles/whole", f"{RBAC}/clusterroles/part"
+    busy.made(f"{RBAC}/clusterroles", {"metadata": {"name": "whole"}, "aggregationRule": chosen, "rules": []})
+    labels = {"name": "part", "labels": {"vedette.test/wide": "true"}}
+    busy.made(f"{RBAC}/clusterroles", {"metadata": labels, "rules": rules})
+    until(lambda: busy.there(whole)["rules"] == rules, "the controller fills the role")
+    busy.bound("by-parts", [user("alice")], role="whole")
+    for words in (
+        ["kube.delete-clusterrole", "part"],
+        ["kube.delete-clusterrole", "whole"],
+        ["kube.suspend-actor", "alice"],
+    ):
+        assert "the last who is bound to every right" in busy.refused(*words)
+    busy.plan("kube.delete-clusterrole", "part", "masters=yes")
+    busy.do("apply")
+    until(lambda: not busy.there(whole)["rules"], "the controller empties the role")
+    busy.do("undo")
+    assert busy.there(part)["rules"] == rules
+    until(lambda: busy.there(whole)["rules"] == rules, "the controller fills it again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -26,6 +27,7 @@ def test_a_role_goes_and_comes_back(site: Site) -> None:
     """With its labels and rules; who is bound to it is named."""
     called = name()
     path, binding = role(site, called), site.bound(name(), [user("mallory")], role=called)
+    site.bound(name(), [user("bob")], role="cluster-admin")
     plan = site.plan("kube.delete-clusterrole", called)
     assert any("User mallory" in one for one in plan["breaks"])
     site.do("apply")
@@ -96,11 +98,25 @@ def test_what_is_gone_or_changed_is_not_deleted(site: Site) -> None:
         ("clusterrole", ["not-there"]),
         ("clusterrole", ["a", "b"]),
         ("clusterrole", ["name=a", "name=b"]),
+        ("clusterrole", ["clusterroles/"]),
+        ("clusterrole", ["clusterroles/cluster-admin"]),
+        ("clusterrole", ["web/roles/a"]),
+        ("clusterrole", ["clusterroles/../secrets/a"]),
+        ("clusterrole", ["/a"]),
         ("binding", ["system:basic-user"]),
         ("binding", ["cluster-admin"]),
         ("binding", ["system:controller:token-cleaner", "namespace=kube-system"]),
         ("binding", ["x", "namespace=kube system"]),
         ("binding", ["x", "namespace=../.."]),
+        ("binding", ["clusterrolebindings/"]),
+        ("binding", ["clusterrolebindings/cluster-admin"]),
+        ("binding", ["clusterrolebindings/x", "namespace=web"]),
+        ("binding", ["web/rolebindings/x", "namespace=other"]),
+        ("binding", ["rolebindings/x"]),
+        ("binding", ["/rolebindings/x"]),
+        ("binding", ["../rolebindings/x"]),
+        ("binding", ["web/roles/x"]),
+        ("binding", ["a/b/rolebindings/x"]),
     ],
 )
 def test_what_nobody_deletes(site: Site, kind: str, words: list[str]) -> None:
@@ -143,3 +159,53 @@ def test_a_label_saves_no_evil_binding(site: Site) -> None:
     site.plan("kube.delete-binding", called)
     site.do("apply")
     assert site.there(path) is None
+
+
+HOSTILE = ["--all", "a=b", "name=c", "a b", "a'b", "$(id)", "a:b", "Ä\u202e", "x\x1b[2J", "a\nb", "a?b"]
+"""What the API server takes for names of RBAC; of these, the last may be many to an action."""
+
+
+@pytest.mark.parametrize("called", HOSTILE)
+def test_a_hostile_name_is_that_object_and_no_other(site: Site, called: str) -> None:
+    """Of a role and of a binding, by name and by the alert's object: deleted, made again, shown escaped."""
+    called = f"{called}{secrets.token_hex(4)}"
+    quoted = quote(called, safe="")
+    site.made(f"{RBAC}/clusterroles", {"metadata": {"name": called}, "rules": RULES[:0]})
+    site.bound(called, [user("mallory")])
+    namespace = site.namespace()
+    site.bound(called, [user("mallory")], namespace=namespace)
+    for words, path in (
+        (["kube.delete-clusterrole", f"name={called}"], f"{RBAC}/clusterroles/{quoted}"),
+        (["kube.delete-clusterrole", f"clusterroles/{called}"], f"{RBAC}/clusterroles/{quoted}"),
+        (["kube.delete-clusterrole", f"ClusterRole/{called}"], f"{RBAC}/clusterroles/{quoted}"),
+        (["kube.delete-binding", f"clusterrolebindings/{called}"], f"{RBAC}/clusterrolebindings/{quoted}"),
+        (["kube.delete-binding", f"ClusterRoleBinding//{called}"], f"{RBAC}/clusterrolebindings/{quoted}"),
+        (
+            ["kube.delete-binding", f"{namespace}/rolebindings/{called}"],
+            f"{RBAC}/namespaces/{namespace}/rolebindings/{quoted}",
+        ),
+        (
+            ["kube.delete-binding", f"name=RoleBinding/{namespace}/{called}"],
+            f"{RBAC}/namespaces/{namespace}/rolebindings/{quoted}",
+        ),
+    ):
+        if "?" in called:
+            assert "may be many" in site.refused(*words)
+            continue
+        plan = site.plan(*words)
+        assert [one["path"] for one in plan["calls"]] == [path]
+        site.do("apply")
+        assert site.there(path) is None
+        site.do("undo")
+        assert site.there(path)["metadata"]["name"] == called
+        shown = site.run("show", site.last)[1]
+        assert not set(shown) & set("\x1b\u202e")
+
+
+def test_the_same_binding_by_object_and_namespace(site: Site) -> None:
+    """What is said twice may be said, where it is the same."""
+    namespace, called = site.namespace(), name()
+    path = site.bound(called, [user("mallory")], namespace=namespace)
+    for word in (called, f"rolebindings/{called}", f"{namespace}/rolebindings/{called}"):
+        plan = site.plan("kube.delete-binding", word, f"namespace={namespace}")
+        assert [unquote(one["path"]) for one in plan["calls"]] == [path]

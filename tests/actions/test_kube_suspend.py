@@ -105,20 +105,6 @@ def test_whom_nobody_suspends(site: Site, actor: str) -> None:
     assert site.run("list", "-o", "json")[1].count('"id"') == 0
 
 
-def test_the_last_admin_stays(site: Site) -> None:
-    """A person is not suspended while no other person has cluster-admin; accounts do not count, system:masters neither."""
-    first, second = name(), name()
-    one = site.bound(first, [user("alice"), account("ops", "robot")], role="cluster-admin")
-    assert "last with cluster-admin" in site.refused("kube.suspend-actor", "alice")
-    two = site.bound(second, [user("bob")], role="cluster-admin")
-    site.plan("kube.suspend-actor", "alice")
-    site.server.call("DELETE", two)
-    # Between plan and apply the last other admin went.
-    assert "last with cluster-admin" in site.do("apply", 2)
-    assert site.there(one) is not None
-    site.server.call("DELETE", one)
-
-
 def test_a_plan_goes_stale(site: Site) -> None:
     """A binding that is new, changed or gone since the plan was made; nothing is done then."""
     path = site.bound(name(), [user("stale-one"), user("bob")])

@@ -134,6 +134,6 @@ def test_every_action_has_rights(server: ApiServer, tmp_path: Path) -> None:
     documents = list(yaml.safe_load_all(out))
     assert (code, [one["kind"] for one in documents]) == (0, ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"])
     rules = {(one["apiGroups"][0], one["resources"][0]): set(one["verbs"]) for one in documents[1]["rules"]}
-    assert rules[GROUP, "clusterroles"] == {"bind", "get", "delete", "create", "escalate"}
+    assert rules[GROUP, "clusterroles"] == {"list", "bind", "get", "delete", "create", "escalate"}
     assert rules["", "secrets"] == {"list", "get", "delete"}
     assert site.run("rights", "kube.suspend")[0] == 2

@@ -215,7 +215,7 @@ def subdomain(what: str, text: str) -> str:
 
 def segment(what: str, text: str) -> str:
     """A name as roles and bindings have it: anything that is one step of a path. Raises Refused."""
-    if text in (".", "..") or "/" in text or "%" in text:
+    if text in ("", ".", "..") or "/" in text or "%" in text:
         raise Refused(f"{text!r} cannot be the name of a {what}", "no / and no %")
     return text
 

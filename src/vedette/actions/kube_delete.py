@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from vedette.actions.base import Argument, Kind, Plan, Refused
 from vedette.actions.kube import KubeActions, Object, clean, delete, described, label, path_of, segment, state
+from vedette.actions.kube_bindings import CLUSTER, MASTERS, admins, bindings, grants, roles, somebody_left
 from vedette.actions.kube_names import is_me, shipped
-from vedette.actions.kube_suspend import bindings
 
 _VERSION = "rbac.authorization.k8s.io/v1"
 
@@ -18,15 +18,18 @@ class DeleteRole(KubeActions):
 
     def plan(self, given: Mapping[str, str]) -> Plan:
         """As `base.Action` has it."""
-        name = segment("ClusterRole", given["name"])
+        name = role_of(given["name"])
         path = path_of("clusterroles", name)
         found = _there(self, path)
         me = self.whoami()
         role = {"kind": "ClusterRole", "name": name}
-        bound = [one for one in bindings(self) if {key: one.found["roleRef"].get(key) for key in role} == role]
+        every, known = bindings(self), roles(self)
+        bound = [one for one in every if {key: one.found["roleRef"].get(key) for key in role} == role]
         for one in bound:
             if any(is_me(subject, me) for subject in one.subjects):
                 raise Refused(f"vedette's own account has rights by {one}", "act as somebody else")
+        all_of_it = grants(every)
+        left = somebody_left(admins(all_of_it, known), admins(all_of_it, known, name), given[MASTERS.name])
         return Plan(
             action=ROLE.name,
             given=dict(given),
@@ -34,7 +37,7 @@ class DeleteRole(KubeActions):
             does=f"delete ClusterRole {name}",
             calls=[delete(path, found, keep=clean(found, "ClusterRole", _VERSION))],
             seen={path: state(found)},
-            breaks=[f"{_names(one.subjects)} by {one}" for one in bound],
+            breaks=[*(f"{_names(one.subjects)} by {one}" for one in bound), *left],
             remains=["its bindings: they work again as soon as a role of this name is there"] if bound else [],
             undo=ROLE.undo,
         )
@@ -45,9 +48,7 @@ class DeleteBinding(KubeActions):
 
     def plan(self, given: Mapping[str, str]) -> Plan:
         """As `base.Action` has it."""
-        name, namespace = segment("binding", given["name"]), given["namespace"]
-        if namespace:
-            label("namespace", namespace)
+        name, namespace = binding_of(given["name"], given["namespace"])
         kind = "RoleBinding" if namespace else "ClusterRoleBinding"
         path = path_of(f"{kind.lower()}s", name, namespace)
         found = _there(self, path)
@@ -55,6 +56,7 @@ class DeleteBinding(KubeActions):
         if any(is_me(subject, me) for subject in found.get("subjects") or []):
             raise Refused(f"vedette's own account has rights by {described(path)}", "act as somebody else")
         role = found["roleRef"]
+        left = [] if namespace else self._left(path, given[MASTERS.name])
         return Plan(
             action=BINDING.name,
             given=dict(given),
@@ -62,9 +64,50 @@ class DeleteBinding(KubeActions):
             does=f"delete {described(path)}, which gives {role['kind']} {role['name']}",
             calls=[delete(path, found, keep=clean(found, kind, _VERSION))],
             seen={path: state(found)},
-            breaks=[f"what {_names(found.get('subjects') or [])} did by it"],
+            breaks=[f"what {_names(found.get('subjects') or [])} did by it", *left],
             undo=BINDING.undo,
         )
+
+    def _left(self, path: str, masters: str) -> list[str]:
+        """What to say of who may do everything without it. Raises Refused, CannotLook."""
+        every, known = bindings(self, (CLUSTER,)), roles(self)
+        after = grants(one for one in every if one.path != path)
+        return somebody_left(admins(grants(every), known), admins(after, known), masters)
+
+
+def role_of(text: str) -> str:
+    """A ClusterRole's name, from the name or an alert's object: clusterroles/NAME, of an observation ClusterRole/NAME.
+    No name of RBAC holds a slash (IsValidPathSegmentName of kubernetes/kubernetes). Raises Refused."""
+    place, slash, name = text.rpartition("/")
+    if slash and place not in ("clusterroles", "ClusterRole"):
+        raise Refused(f"{text!r} is no ClusterRole", "write its name, or clusterroles/NAME as an alert has it")
+    return segment("ClusterRole", name)
+
+
+def binding_of(text: str, namespace: str) -> tuple[str, str]:
+    """A binding's name, and its namespace or nothing, from the name or an alert's object: clusterrolebindings/NAME,
+    NAMESPACE/rolebindings/NAME, of an observation ClusterRoleBinding//NAME, RoleBinding/NAMESPACE/NAME. Raises
+    Refused."""
+    within: str | None
+    match text.split("/"):
+        case [name]:
+            within = namespace or None
+        case ["rolebindings", name]:
+            within = namespace
+        case ["RoleBinding", within, name] | [within, "rolebindings", name]:
+            pass
+        case ["clusterrolebindings", name] | ["ClusterRoleBinding", "", name]:
+            within = None
+        case _:
+            raise Refused(
+                f"{text!r} is no binding",
+                "write its name, or as an alert has it: clusterrolebindings/NAME, NAMESPACE/rolebindings/NAME",
+            )
+    if namespace not in ("", within):
+        raise Refused(f"{text!r} is not in the namespace {namespace!r}", "leave namespace= out")
+    if within is not None:
+        label("namespace", within)
+    return segment("binding", name), within or ""
 
 
 def _there(kube: KubeActions, path: str) -> Object:
@@ -92,14 +135,18 @@ _AGAIN = "it is made again as it was, unless somebody has made another of its na
 ROLE = Kind(
     name="kube.delete-clusterrole",
     says="delete a ClusterRole",
-    arguments=(Argument("name", "its name", required=True),),
+    arguments=(Argument("name", "its name, or clusterroles/NAME", required=True), MASTERS),
     undo=_AGAIN,
     make=DeleteRole,
 )
 BINDING = Kind(
     name="kube.delete-binding",
     says="delete a ClusterRoleBinding, or with namespace= a RoleBinding",
-    arguments=(Argument("name", "its name", required=True), Argument("namespace", "of a RoleBinding")),
+    arguments=(
+        Argument("name", "its name, or the object as an alert has it", required=True),
+        Argument("namespace", "of a RoleBinding"),
+        MASTERS,
+    ),
     undo=_AGAIN,
     make=DeleteBinding,
 )

@@ -27,6 +27,7 @@ _LIST = (
     Right(_RBAC, "clusterrolebindings", ("list",), "who is bound"),
     Right(_RBAC, "rolebindings", ("list",), "who is bound"),
 )
+_ROLES = Right(_RBAC, "clusterroles", ("list",), "who may do everything")
 _BIND = (
     Right(_RBAC, "clusterroles", ("bind",), "to make a binding again, or change one"),
     Right(_RBAC, "roles", ("bind",), "to make a binding again, or change one"),
@@ -40,6 +41,7 @@ def _kept(resource: str) -> tuple[Right, ...]:
 RIGHTS: dict[str, tuple[Right, ...]] = {
     "kube.suspend-actor": (
         *_LIST,
+        _ROLES,
         *(
             Right(_RBAC, one, ("get", "delete", "patch", "create"), "create: undo")
             for one in ("clusterrolebindings", "rolebindings")
@@ -53,10 +55,17 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
     ),
     "kube.delete-clusterrole": (
         *_LIST,
+        _ROLES,
         *_kept("clusterroles"),
         Right(_RBAC, "clusterroles", ("escalate",), "undo: to make a role again that holds more than this account"),
     ),
-    "kube.delete-binding": (*_kept("clusterrolebindings"), *_kept("rolebindings"), *_BIND),
+    "kube.delete-binding": (
+        _LIST[0],
+        _ROLES,
+        *_kept("clusterrolebindings"),
+        *_kept("rolebindings"),
+        *_BIND,
+    ),
     "kube.cordon-all": (Right("", "nodes", ("list", "get", "patch"), ""),),
     "kube.uncordon": (Right("", "nodes", ("get", "patch"), ""),),
     "kube.secrets-read": (Right("", "pods", ("list",), "what runs with a Secret"),),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from vedette.actions.base import Argument, Call, Check, Kind, Plan, Refused
-from vedette.actions.kube import RBAC, KubeActions, Object, clean, delete, described, patch_subjects, path_of, state
+from vedette.actions.kube import KubeActions, clean, delete, patch_subjects, state
+from vedette.actions.kube_bindings import MASTERS, Bound, admins, bindings, grants, roles, somebody_left
 from vedette.actions.kube_names import (
     ACCOUNT,
     BREAK_GLASS,
@@ -15,56 +15,7 @@ from vedette.actions.kube_names import (
     is_subject,
     not_the_systems,
     shipped,
-    subjects_of,
 )
-
-LISTS = (("clusterrolebindings", "ClusterRoleBinding"), ("rolebindings", "RoleBinding"))
-_ADMIN = {"kind": "ClusterRole", "name": "cluster-admin"}
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A binding, and where it stands."""
-
-    path: str
-    found: Object
-
-    @property
-    def subjects(self) -> list[Object]:
-        """Whom it names."""
-        return list(self.found.get("subjects") or [])
-
-    @property
-    def namespace(self) -> str:
-        """Nothing for the cluster's."""
-        return str(self.found["metadata"].get("namespace", ""))
-
-    @property
-    def admin(self) -> bool:
-        """It gives the whole cluster."""
-        role = self.found["roleRef"]
-        return not self.namespace and {key: role.get(key) for key in _ADMIN} == _ADMIN
-
-    def of(self, actor: str, kind: str) -> list[Object]:
-        """Its subjects that are the actor."""
-        wanted = subjects_of(actor, kind, self.namespace)
-        return [one for one in self.subjects if is_subject(one, wanted)]
-
-    def __str__(self) -> str:
-        """`ClusterRoleBinding ops (ClusterRole edit)`."""
-        role = self.found["roleRef"]
-        return f"{described(self.path)} ({role['kind']} {role['name']})"
-
-
-def bindings(kube: KubeActions) -> list[Bound]:
-    """All ClusterRoleBindings, then all RoleBindings. Raises CannotLook."""
-    found = []
-    for plural, kind in LISTS:
-        for one in kube.listed(f"{RBAC}/{plural}"):
-            metadata = one["metadata"]
-            path = path_of(plural, metadata["name"], metadata.get("namespace", ""))
-            found.append(Bound(path, {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind} | one))
-    return found
 
 
 class Suspend(KubeActions):
@@ -83,7 +34,7 @@ class Suspend(KubeActions):
             raise Refused(
                 f"{actor} is named by {own[0]}, which belongs to the system", "take it out by hand, knowing why"
             )
-        _not_the_last(actor, kind, every)
+        left = _left(self, actor, kind, every, given[MASTERS.name])
         return Plan(
             action=KIND.name,
             given=dict(given),
@@ -91,7 +42,7 @@ class Suspend(KubeActions):
             does=f"suspend {actor}: take its rights away, {len(mine)} bindings in all",
             calls=[call for one in mine for call in _out(one, actor, kind)],
             seen={one.path: state(one.found) for one in mine},
-            breaks=[f"what {actor} does by {one}" for one in mine],
+            breaks=[*(f"what {actor} does by {one}" for one in mine), *left],
             remains=_remains(actor, kind, given["groups"], every),
             undo=KIND.undo,
         )
@@ -112,25 +63,15 @@ def _out(bound: Bound, actor: str, kind: str) -> list[Call]:
     return [patch_subjects(bound.path, bound.found, left, mine)]
 
 
-def _not_the_last(actor: str, kind: str, every: Iterable[Bound]) -> None:
-    """Raises Refused where nobody would be left who may do everything. People count for people: an account cannot let
-    anybody in again."""
-    admins = [one for one in every if one.admin]
-    if not any(one.of(actor, kind) for one in admins):
-        return
-    others = [
-        subject
-        for one in admins
-        for subject in one.subjects
-        if subject not in one.of(actor, kind) and subject.get("name") != BREAK_GLASS
+def _left(kube: KubeActions, actor: str, kind: str, every: Sequence[Bound], masters: str) -> list[str]:
+    """What to say of who may still do everything. Raises Refused, CannotLook."""
+    known = roles(kube)
+    after = [
+        (role, [subject for subject in one.subjects if subject not in one.of(actor, kind)])
+        for one in every
+        for role, _ in grants([one])
     ]
-    if not actor.startswith(ACCOUNT):
-        others = [one for one in others if one.get("kind") != "ServiceAccount"]
-    if not others:
-        raise Refused(
-            f"{actor} is the last with cluster-admin: nobody could undo this",
-            "bind cluster-admin to somebody else first",
-        )
+    return somebody_left(admins(grants(every), known), admins(after, known), masters)
 
 
 def _remains(actor: str, kind: str, given: str, every: Iterable[Bound]) -> list[str]:
@@ -159,6 +100,7 @@ KIND = Kind(
         Argument("actor", "the user name as the log has it", required=True),
         Argument("kind", "user (a service account too) or group", choices=("user", "group")),
         Argument("groups", "the actor's groups, comma-separated, to see what it can do by them"),
+        MASTERS,
     ),
     undo="its bindings are made again, and it is put back into those that name others",
     make=Suspend,
