@@ -95,11 +95,6 @@ def responder(lab: Lab) -> Responder:
     return Responder(lab)
 
 
-def user(act: Act) -> str:
-    """The account of an act as the log names it."""
-    return f"system:serviceaccount:lab:{act.mark}"
-
-
 def bind(responder: Responder, name: str, kind: str = "ServiceAccount") -> None:
     """A right of its own for somebody, besides what their group gives in the lab."""
     subject = {"kind": kind, "name": name} | ({"namespace": "lab"} if kind == "ServiceAccount" else {"apiGroup": RBAC})
@@ -114,7 +109,12 @@ def bind(responder: Responder, name: str, kind: str = "ServiceAccount") -> None:
 
 def no_rights(responder: Responder, act: Act) -> bool:
     """No binding names the actor any more."""
-    path = f"/apis/{RBAC}/v1/clusterrolebindings/own-{act.mark.replace('@', '-')}"
+    return rightless(responder, act.mark)
+
+
+def rightless(responder: Responder, name: str) -> bool:
+    """The binding of their own is gone."""
+    path = f"/apis/{RBAC}/v1/clusterrolebindings/own-{name.replace('@', '-')}"
     return responder.lab.kube.call("GET", path)[0] == 404
 
 
@@ -202,7 +202,11 @@ STORIES = {
         "kube.delete-binding", gone(f"/apis/{RBAC}/v1/namespaces/lab/rolebindings/{{}}"), which="namespace=lab"
     ),
     "K9": Story("kube.suspend-actor", no_rights),
-    "K10": Story("kube.suspend-actor", no_rights, {"ACTOR": lambda _, act: user(act)}),
+    "K10": Story(
+        "kube.suspend-actor",
+        lambda responder, _: rightless(responder, last_account(responder.lab)),
+        {"ACTOR": lambda responder, _: f"system:serviceaccount:lab:{last_account(responder.lab)}"},
+    ),
     "V1": Story("vault.revoke-token", dead, last=True),
     "V2": Story("vault.revoke-token", dead),
     "V3": Story("vault.revoke-token", dead, {"ACCESSOR": lambda responder, _: sealed_by(responder)}),

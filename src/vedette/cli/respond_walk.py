@@ -96,8 +96,9 @@ class Walk:
         for number, one in enumerate(offers, 1):
             # Never wrapped: it is to be copied.
             print(f"  {number}. {terminal(one.command)}")
+        numbers = "1" if len(offers) == 1 else f"1 to {len(offers)}"
         while offers:
-            line = self._ask(f"which one to plan? 1 to {len(offers)}, NAME=VALUE after it adds to it, Enter for none: ")
+            line = self._ask(f"which one to plan? {numbers}, NAME=VALUE after it adds to it, Enter for none: ")
             if not line:
                 return
             word, *more = line.split()
