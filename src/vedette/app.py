@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vedette import settings as settings_room
 from vedette import sigma
@@ -32,6 +33,12 @@ from vedette.scan import Counts, Done, Plan, Rejected, Scanner
 from vedette.sigma.filters import NO_RULE
 from vedette.sources.files import STDIN, File, Range, chunks, describe, discover, head, ranges
 from vedette.workers import WorkerLost, read_all
+
+if TYPE_CHECKING:
+    from vedette.clients.alertmanager import Alertmanager
+    from vedette.clients.slack import Slack
+    from vedette.settings.drilling import DrillSlack
+    from vedette.settings.watching import AlertmanagerSink, SlackSink
 
 PACK = Path(__file__).parent / "rules"
 """The folder of the rules that come with vedette."""
@@ -123,6 +130,30 @@ def named_rules(loaded: sigma.Loaded, only: Sequence[str]) -> tuple[Rule, ...]:
 def trusted_proxies(settings: settings_room.Settings) -> tuple[TrustedProxy, ...]:
     """The settings' trusted proxies as the kube audit format wants them."""
     return tuple(TrustedProxy(proxy.identities, proxy.networks) for proxy in settings.proxies())
+
+
+def alertmanager(said: AlertmanagerSink, url: str, timeout: float = 10.0) -> Alertmanager:
+    """A client of the member at `url`, as the settings say that one asks there; whoever takes it closes it.
+
+    `timeout`: seconds. Raises ValueError where `url` is none.
+    """
+    from vedette.clients.alertmanager import Alertmanager
+
+    return Alertmanager(
+        url,
+        token_file=said.token_file,
+        username=said.username,
+        password_file=said.password_file,
+        ca_file=said.ca_file,
+        timeout=timeout,
+    )
+
+
+def slack(said: SlackSink | DrillSlack) -> Slack:
+    """A client of the app whose token the settings name; whoever takes it closes it."""
+    from vedette.clients.slack import Slack
+
+    return Slack(said.token_file, api_url=said.api_url, ca_file=said.ca_file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from vedette import app
 from vedette.formats import SCHEMAS
 from vedette.offline import Said, offline, policy_from
 from vedette.proof.apiserver import ApiServer
@@ -27,6 +29,7 @@ from vedette.settings import Settings
 from vedette.settings.key import seconds
 from vedette.store.alerts import Kept
 from vedette.store.database import StoreError
+from vedette.store.outbox import SinkState
 from vedette.store.segments import tail
 from vedette.store.visit import Visit
 from vedette.yaml_text import MAX_BYTES
@@ -39,8 +42,12 @@ _ROOM = 4 << 20
 """Bytes of evidence that are read of each source, as stored; audit logs shrink to a tenth."""
 
 
-def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said: Said) -> Given:
-    """What a running site can be judged by. `folder`: of the store; `now`: nanoseconds since 1970 UTC."""
+@contextmanager
+def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said: Said) -> Iterator[Given]:
+    """What a running site can be judged by, for the length of a `with`: far ends are asked while it is judged.
+
+    `folder`: of the store; `now`: nanoseconds since 1970 UTC.
+    """
     policy = said.policy
     if policy is None and settings.sources.kube_audit.audit_policy:
         policy = policy_from(settings.sources.kube_audit.audit_policy)
@@ -51,26 +58,27 @@ def here(settings: Settings, rules: Sequence[Rule], folder: Path, now: int, said
         visit, fault = None, str(error)
     try:
         seen = seen_in(visit, rules) if visit else Seen(fault=fault)
-        ends = deliveries(settings, visit)
-        dead = frozenset(name for name in ends if visit and visit.outbox.state(name).state == "dead")
-        ways = _ways(settings, on_loki=said.ruler is not None)
-        delivering = Delivering(ways, ends, settings.cluster, dead) if ways else None
+        states = {name: visit.outbox.state(name) for name in _names(settings)} if visit else {}
         drills = drilled(settings, visit, "vedette" if said.ruler is None else "loki") if visit else None
     finally:
         if visit:
             visit.close()
-    return replace(
-        offline(settings, replace(said, policy=policy, apiserver=_apiserver(settings, said.apiserver))),
-        settings=settings,
-        today=datetime.fromtimestamp(now / 1e9, UTC).date(),
-        seen=seen,
-        now=now,
-        delivering=delivering,
-        ruler=said.ruler,
-        vault=_vault(settings),
-        sshd=_sshd(settings, said.sshd_config or settings.sources.sshd.config),
-        drills=drills,
-    )
+    dead = frozenset(name for name, one in states.items() if one.state == "dead")
+    ways = _ways(settings, on_loki=said.ruler is not None)
+    with ExitStack() as clients:
+        ends = _deliveries(settings, states, clients)
+        yield replace(
+            offline(settings, replace(said, policy=policy, apiserver=_apiserver(settings, said.apiserver))),
+            settings=settings,
+            today=datetime.fromtimestamp(now / 1e9, UTC).date(),
+            seen=seen,
+            now=now,
+            delivering=Delivering(ways, ends, settings.cluster, dead) if ways else None,
+            ruler=said.ruler,
+            vault=_vault(settings),
+            sshd=_sshd(settings, said.sshd_config or settings.sources.sshd.config),
+            drills=drills,
+        )
 
 
 def drilled(settings: Settings, visit: Visit, engine: str) -> Drills | None:
@@ -186,54 +194,52 @@ def _ways(settings: Settings, *, on_loki: bool) -> tuple[Way, ...]:
         return (Way(frozenset(), members),) if members else ()
     if settings.routes:
         return tuple(Way(frozenset(one.severity), one.to, one.fallback) for one in settings.routes)
+    return (Way(frozenset(), _names(settings)),)
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    """All sinks."""
     said = settings.sinks
     names = [one.name for one in said.alertmanager] + [one.name for one in said.slack]
-    names += [one.name for one in said.webhook] + [one.name for one in said.file]
-    return (Way(frozenset(), tuple(names)),)
+    return (*names, *_recorded_only(settings))
 
 
-def deliveries(settings: Settings, visit: Visit | None) -> dict[str, Delivery]:
-    """What can be asked of each sink of the settings; nobody is told anything."""
-    from vedette.clients.alertmanager import Alertmanager
-    from vedette.clients.slack import IncomingWebhook, Slack
+def _recorded_only(settings: Settings) -> tuple[str, ...]:
+    """Sinks that cannot be asked, only told."""
+    said = settings.sinks
+    return (*(one.name for one in said.webhook), *(one.name for one in said.file))
+
+
+def _deliveries(settings: Settings, states: Mapping[str, SinkState], clients: ExitStack) -> dict[str, Delivery]:
+    """What can be asked of each sink of the settings; nobody is told anything. What is opened goes into `clients`."""
+    from vedette.clients.slack import IncomingWebhook
 
     found: dict[str, Delivery] = {}
+    reader = _reader(settings, clients)
     for one in settings.sinks.alertmanager:
-        members = {
-            url: Alertmanager(
-                url,
-                token_file=one.token_file,
-                username=one.username,
-                password_file=one.password_file,
-                ca_file=one.ca_file,
-            )
-            for url in one.urls
-        }
-        found[one.name] = ByAlertmanager(one.name, members, _reader(settings))
+        members = {url: clients.enter_context(closing(app.alertmanager(one, url))) for url in one.urls}
+        found[one.name] = ByAlertmanager(one.name, members, reader)
     for slack in settings.sinks.slack:
         if slack.token_file:
-            client = Slack(slack.token_file, api_url=slack.api_url, ca_file=slack.ca_file)
-            found[slack.name] = BySlackApp(slack.name, client, slack.channel, _record(visit, slack.name))
+            client = clients.enter_context(closing(app.slack(slack)))
+            found[slack.name] = BySlackApp(slack.name, client, slack.channel, _record(states.get(slack.name)))
         else:
-            hook = IncomingWebhook(slack.webhook_url_file, ca_file=slack.ca_file)
+            hook = clients.enter_context(closing(IncomingWebhook(slack.webhook_url_file, ca_file=slack.ca_file)))
             found[slack.name] = BySlackWebhook(slack.name, hook)
-    for name in (*(one.name for one in settings.sinks.webhook), *(one.name for one in settings.sinks.file)):
-        found[name] = ByRecord(name, _record(visit, name))
+    for name in _recorded_only(settings):
+        found[name] = ByRecord(name, _record(states.get(name)))
     return found
 
 
-def _reader(settings: Settings) -> Reader | None:
+def _reader(settings: Settings, clients: ExitStack) -> Reader | None:
     """The app whose channel Alertmanager posts in, where the settings say how to ask as it."""
-    from vedette.clients.slack import Slack
-
     said = settings.drill.slack
     if not said.token_file or not said.channel:
         return None
-    return Reader(said.token_file, said.channel, Slack(said.token_file, api_url=said.api_url, ca_file=said.ca_file))
+    return Reader(said.token_file, said.channel, clients.enter_context(closing(app.slack(said))))
 
 
-def _record(visit: Visit | None, name: str) -> Told:
-    if visit is None:
+def _record(state: SinkState | None) -> Told:
+    if state is None:
         return Told(State.UNKNOWN, "there is no store that would say what it took")
-    state = visit.outbox.state(name)
     return recorded(state.state, state.reason, state.told)

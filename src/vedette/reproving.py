@@ -51,18 +51,19 @@ class Prover:
             if name not in self._known_at or began - self._known_at[name] > holds:
                 self._known = {key: one for key, one in self._known.items() if key[1] != name}
                 self._known_at[name] = began
-        given = proving.here(self._settings, self._rules, self._folder, self._now(), Said(rules=self._extra))
+        said = Said(rules=self._extra)
         found: list[Proven] = []
         rested = 0.0
-        for result in prove(self._rules, given, self._known):
-            for link in result.links:
-                if link.link in SELDOM:
-                    self._known[result.rule.name, link.link] = link
-            found.append(_proven(result))
-            before = self._steady()
-            if rest():
-                return None
-            rested += self._steady() - before
+        with proving.here(self._settings, self._rules, self._folder, self._now(), said) as given:
+            for result in prove(self._rules, given, self._known):
+                for link in result.links:
+                    if link.link in SELDOM:
+                        self._known[result.rule.name, link.link] = link
+                found.append(_proven(result))
+                before = self._steady()
+                if rest():
+                    return None
+                rested += self._steady() - before
         return Proof(self._now(), self._steady() - began - rested, tuple(found))
 
 

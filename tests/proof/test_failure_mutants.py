@@ -76,9 +76,10 @@ class Site:
         settings = app.load_settings(str(file))
         rules = app.load_rules(settings, unproven=True).rules
         now = int(LATEST * 1e9)
-        given = proving.here(settings, rules, self.state, now, Said(read_policy(self.policy.encode(), "policy.yaml")))
         known = {(rule.name, link): one for rule in rules for link, one in CHECKED.items()}
-        return {one.rule.name: {link.link: link for link in one.links} for one in prove(rules, given, known)}
+        said = Said(read_policy(self.policy.encode(), "policy.yaml"))
+        with proving.here(settings, rules, self.state, now, said) as given:
+            return {one.rule.name: {link.link: link for link in one.links} for one in prove(rules, given, known)}
 
     def configure(self, routes: str = "", more: str = "") -> None:
         """Another configuration of Alertmanager."""

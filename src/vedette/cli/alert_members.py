@@ -35,16 +35,9 @@ def clusters(settings: Settings, urls: Sequence[str]) -> tuple[AlertmanagerSink,
 @contextmanager
 def member(said: AlertmanagerSink, url: str) -> Iterator[Alertmanager]:
     """A client of one member."""
-    from vedette.clients.alertmanager import Alertmanager
+    from vedette import app
 
-    client = Alertmanager(
-        url,
-        token_file=said.token_file,
-        username=said.username,
-        password_file=said.password_file,
-        ca_file=said.ca_file,
-        timeout=_PATIENCE,
-    )
+    client = app.alertmanager(said, url, _PATIENCE)
     try:
         yield client
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vedette.cli.render_loki import add_rules
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from vedette.clients.loki import LokiClient
     from vedette.loki_status.asking import Wanted
     from vedette.loki_status.base import Check
+    from vedette.render.logql_rule import Rendered
+    from vedette.rule import Rule
     from vedette.settings import Settings
+    from vedette.sigma import Loaded
 
 EXAMPLES = """\
 examples:
@@ -47,13 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: all is well; 1: something is wrong, or could not be checked; 2: no Loki could be asked."""
     from vedette import app
+    from vedette.cli.render_loki import jobs, rendered_rules
     from vedette.clients.base import BadSecret
     from vedette.escape import terminal
     from vedette.loki_status.asking import CannotAsk, status
 
     try:
         settings = app.load_settings(args.config)
-        ought = wanted(settings, args)
+        loaded = app.load_rules(settings, args.rules)
+        rules = app.usable_rules(loaded, args.rule)
+        named = jobs(args.job)
+        ought = wanted(settings, rendered_rules(settings, rules, named), named, passed_over(loaded, rules))
         lines, ruler, url, tenant = clients(settings, args)
     except app.Wrong as error:
         print(error, file=sys.stderr)
@@ -74,22 +81,28 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(check.state == "ok" for check in checks) else 1
 
 
-def wanted(settings: Settings, args: argparse.Namespace) -> Wanted:
-    """What ought to run there. Raises app.Wrong."""
+def wanted(
+    settings: Settings,
+    rendered: Sequence[tuple[Rule, Rendered]],
+    named: Mapping[str, str],
+    passed_over: frozenset[str],
+) -> Wanted:
+    """What ought to run there. `named`: as the rules were rendered with. Raises app.Wrong."""
     from vedette import app
-    from vedette.cli.render_loki import groups_text, jobs, rendered_rules
+    from vedette.cli.render_loki import groups_text
     from vedette.loki_status.asking import Wanted, expected_groups
     from vedette.render.logql import JOBS
     from vedette.settings.key import seconds
 
-    named = jobs(args.job)
-    loaded = app.load_rules(settings, args.rules)
-    rules = app.usable_rules(loaded, args.rule)
-    groups = expected_groups(groups_text(settings, rendered_rules(settings, rules, named)))
+    groups = expected_groups(groups_text(settings, rendered))
     if not groups:
         raise app.Wrong(["Loki can carry none of these rules, so none is to be looked for"])
-    passed_over = frozenset(rule.name for rule in loaded.rules) - {rule.name for rule in rules}
     return Wanted(groups, {**JOBS, **named}, float(seconds(settings.watch.evidence_for)), passed_over)
+
+
+def passed_over(loaded: Loaded, rules: Sequence[Rule]) -> frozenset[str]:
+    """The rules by name that are not asked about."""
+    return frozenset(rule.name for rule in loaded.rules) - {rule.name for rule in rules}
 
 
 def clients(settings: Settings, args: argparse.Namespace) -> tuple[LokiClient, LokiClient, str, str]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vedette.offline import Said
     from vedette.proof.apiserver import ApiServer
     from vedette.proof.audit_policy import AuditPolicy
-    from vedette.proof.links.base import Ruler, Unread
+    from vedette.proof.links.base import Given, Ruler, Unread
     from vedette.proof.verdict import RuleResult
+    from vedette.rule import Rule
     from vedette.settings import Settings
+    from vedette.sigma import Loaded
 
 EXAMPLES = """\
 examples:
@@ -69,8 +73,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    import time
-
     from vedette import app, offline
     from vedette.proof.links.base import Unread
     from vedette.proof.prove import prove, refused
@@ -85,25 +87,34 @@ def _run(args: argparse.Namespace) -> int:
         policy,
         _apiserver(args),
         tuple(args.rules),
-        _ruler(settings, args),
+        _ruler(settings, args, loaded, rules),
         pack=not args.no_pack,
         sshd_config=args.sshd_config,
     )
-    if (policy is not None or said.apiserver.flags is not None) and not (args.here or args.on):
-        given = offline.offline(settings, said)
-    else:
-        from vedette import proving
-        from vedette.wiring import state_folder
-
-        folder = state_folder(settings, args.state)
-        given = proving.here(settings, rules, folder, time.time_ns(), said)
-    results = [*prove(rules, given), *map(refused, bad)]
+    with _given(settings, args, rules, said) as given:
+        results = [*prove(rules, given), *map(refused, bad)]
     _say(results, given.policy, named=bool(args.names))
     shown = results if args.names or args.output == "json" else [one for one in results if one.concerned]
     _print(shown, args.output, whole=bool(args.names))
     if isinstance(given.policy, Unread):
         return 2
     return int(any(_fails(one, args.severity, named=bool(args.names)) for one in results))
+
+
+def _given(
+    settings: Settings, args: argparse.Namespace, rules: Sequence[Rule], said: Said
+) -> AbstractContextManager[Given]:
+    """The files that were named alone, or this site."""
+    if (said.policy is not None or said.apiserver.flags is not None) and not (args.here or args.on):
+        from vedette.offline import offline
+
+        return nullcontext(offline(settings, said))
+    import time
+
+    from vedette import proving
+    from vedette.wiring import state_folder
+
+    return proving.here(settings, rules, state_folder(settings, args.state), time.time_ns(), said)
 
 
 def _apiserver(args: argparse.Namespace) -> ApiServer:
@@ -127,13 +138,13 @@ def _apiserver(args: argparse.Namespace) -> ApiServer:
     return ApiServer(found, version, args.apiserver_flags)
 
 
-def _ruler(settings: Settings, args: argparse.Namespace) -> Ruler | None:
+def _ruler(settings: Settings, args: argparse.Namespace, loaded: Loaded, rules: Sequence[Rule]) -> Ruler | None:
     """What the ruler of a Loki runs, where that is the engine in use. Raises app.Wrong."""
     if not args.on:
         # Before its clients are imported: a policy alone is to be judged at once.
         return None
     from vedette import app
-    from vedette.cli.loki import clients, wanted
+    from vedette.cli.loki import clients, passed_over, wanted
     from vedette.cli.render_loki import rendered_rules
     from vedette.clients.base import BadSecret
     from vedette.loki_status.asking import CannotAsk, status
@@ -142,17 +153,18 @@ def _ruler(settings: Settings, args: argparse.Namespace) -> Ruler | None:
     engine, _, url = args.on.partition("=")
     if engine != "loki":
         raise app.Wrong([f"--on {args.on}: write loki or loki=URL"])
-    asked = argparse.Namespace(
-        url=url, tenant="", token_file="", ca_file="", ruler="", rule=args.names, rules=args.rules, job=[]
-    )
-    rules = app.usable_rules(app.load_rules(settings, args.rules), args.names)
+    if args.no_pack:
+        # The ruler may well run the pack, too.
+        loaded = app.load_rules(settings, args.rules, unproven=True)
     rendered = rendered_rules(settings, rules, {})
+    ought = wanted(settings, rendered, {}, passed_over(loaded, rules))
     refused = {
         rule.name: "; ".join(one.refused.values()) for rule, one in rendered if not one.queries and not one.counts
     }
-    lines, ruler, _, tenant = clients(settings, asked)
+    where = argparse.Namespace(url=url, tenant="", token_file="", ca_file="", ruler="")
+    lines, ruler, _, tenant = clients(settings, where)
     try:
-        return Ruler(tuple(status(lines, ruler, wanted(settings, asked), tenant)), refused)
+        return Ruler(tuple(status(lines, ruler, ought, tenant)), refused)
     except (CannotAsk, BadSecret, OSError) as error:
         # What CannotAsk says ends with what to do.
         why, _, mend = str(error).rpartition("; ") if isinstance(error, CannotAsk) else (str(error), "", "")

@@ -13,7 +13,6 @@ from vedette import app, wiring
 from vedette.cases import firing_cases
 from vedette.clients.alertmanager import Alertmanager
 from vedette.clients.kube import Kube
-from vedette.clients.slack import Slack
 from vedette.clients.vault import Vault
 from vedette.drilling.conduct import Closer, Conductor
 from vedette.drilling.hops import ByLoki, ByVedette, Follower, SlackReader
@@ -191,28 +190,15 @@ def _patience(settings: Settings) -> Callable[[Drill], float]:
 
 
 def _members(settings: Settings) -> dict[str, list[Alertmanager]]:
-    return {
-        one.name: [
-            Alertmanager(
-                url,
-                token_file=one.token_file,
-                username=one.username,
-                password_file=one.password_file,
-                ca_file=one.ca_file,
-            )
-            for url in one.urls
-        ]
-        for one in settings.sinks.alertmanager
-    }
+    return {one.name: [app.alertmanager(one, url) for url in one.urls] for one in settings.sinks.alertmanager}
 
 
 def _readers(settings: Settings) -> list[SlackReader]:
     said = settings.drill.slack
     sinks = [one for one in settings.sinks.slack if one.token_file]
     if said.channel:
-        own = Slack(said.token_file, api_url=said.api_url, ca_file=said.ca_file)
-        return [SlackReader(own, said.channel)]
-    return [SlackReader(Slack(one.token_file, api_url=one.api_url, ca_file=one.ca_file), one.channel) for one in sinks]
+        return [SlackReader(app.slack(said), said.channel)]
+    return [SlackReader(app.slack(one), one.channel) for one in sinks]
 
 
 def _watched(folder: Path) -> bool:

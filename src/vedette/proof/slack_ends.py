@@ -7,6 +7,7 @@ invited, Slack says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -166,7 +167,8 @@ class Behind:
                 else:
                     yield Told(State.READY, "")
             elif hook and _readable(hook):
-                yield self._kept((hook, ""), BySlackWebhook(receiver, IncomingWebhook(hook)))
+                with closing(IncomingWebhook(hook)) as client:
+                    yield self._kept((hook, ""), BySlackWebhook(receiver, client))
             else:
                 yield Told(State.READY, "")
 
