@@ -11,12 +11,14 @@ from typing import Any
 from vedette import app, wiring
 from vedette.alert import Alert
 from vedette.cli import records
-from vedette.cli.alert_desk import Desk, moment, undelivered
+from vedette.cli.alert_desk import SHORT, Desk, moment, undelivered, when
 from vedette.cli.screen import terminal_width
 from vedette.escape import terminal
 from vedette.rule import Reaction, Severity
 from vedette.runbook import filled
+from vedette.store.actions import APPLIED, APPLYING, PLANNED, STOPPED, Acted
 from vedette.store.alerts import OWN, Kept
+from vedette.store.incidents import Incidents
 from vedette.store.outbox import Entry
 from vedette.watch.compose import Words
 
@@ -76,6 +78,28 @@ def _record(desk: Desk, kept: Kept, words: Words) -> dict[str, Any]:
             {"time": moment(one.time), "by": one.by, "did": one.did, "said": one.said}
             for one in desk.visit.alerts.deeds(kept.alert.id)
         ],
+        "actions": [_action_record(one) for one in desk.visit.actions.listed(alert=kept.alert.id)],
+        "incidents": [
+            {"id": one.id, "severity": one.name, "title": one.title, "closed": when(one.closed)}
+            for one in Incidents(desk.visit.database).of_alert(kept.alert.id)
+        ],
+    }
+
+
+def _action_record(one: Acted) -> dict[str, Any]:
+    """An action, as `vedette action list` names its parts."""
+    return {
+        "id": one.id,
+        "action": one.action,
+        "target": one.target,
+        "state": one.state,
+        "planned_by": one.by,
+        "planned": when(one.made),
+        "applied_by": one.applied_by,
+        "applied": when(one.applied),
+        "verified": when(one.verified),
+        "undone_by": one.undone_by,
+        "undone": when(one.undone),
     }
 
 
@@ -123,6 +147,23 @@ def _lines(desk: Desk, kept: Kept, words: Words) -> Iterator[tuple[str, str]]:
     for deed in desk.visit.alerts.deeds(alert.id):
         said = f": {terminal(deed.said)}" if deed.said else ""
         yield deed.did, f"{moment(deed.time)} by {terminal(deed.by)}{said}"
+    for acted in desk.visit.actions.listed(alert=alert.id):
+        yield "action", _action(acted)
+    for incident in Incidents(desk.visit.database).of_alert(alert.id):
+        over = f", closed {moment(incident.closed)}" if incident.closed else ""
+        yield "incident", f"{incident.id} {incident.name} {terminal(incident.title)}{over}"
+
+
+def _action(one: Acted) -> str:
+    """What answers the alert, how far that has come, and by whom."""
+    text = f"{one.id[:SHORT]} {terminal(one.action)} {terminal(one.target)}: {one.state}"
+    by, at = one.by, one.made
+    if one.state in (APPLIED, APPLYING, STOPPED):
+        by, at = one.applied_by, one.applied
+    elif one.state != PLANNED:
+        by, at = one.undone_by, one.undone
+    text += f" by {terminal(by)}" + (f" {moment(at)}" if at else "")
+    return text + (f", verified {moment(one.verified)}" if one.verified else "")
 
 
 def _state(desk: Desk, kept: Kept) -> str:

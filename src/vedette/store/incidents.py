@@ -78,6 +78,11 @@ class Incidents:
         """The open incidents, or all of them; the latest first."""
         return self._select(f"{'1' if closed else 'closed = 0'} ORDER BY id DESC")
 
+    def of_alert(self, alert: str) -> list[Incident]:
+        """The incidents that an alert belongs to, the latest first."""
+        member = "SELECT incident FROM incident_entries WHERE kind = ? AND name = ?"
+        return self._select(f"id IN ({member}) ORDER BY id DESC", ALERT, alert)
+
     def numbers(self, id: int) -> dict[str, int]:
         """Kind -> how many entries of an incident are of it."""
         rows = self._database.execute("SELECT kind, count(*) FROM incident_entries WHERE incident = ? GROUP BY 1", id)
