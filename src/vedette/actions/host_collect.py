@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Known, Plan, Refused
+from vedette.actions.base import Argument, CannotLook, Kind, Known, Plan, Refused
 from vedette.actions.host import HostActions, Part, key_files, options_of
+from vedette.actions.looking import OnlyLooks
 from vedette.clients.ssh import Ssh
 
 _SPAN = re.compile(r"([0-9]{1,5})(m|h|d)\Z")
@@ -27,7 +28,7 @@ _ASIDE = (*_PARTLY, "-- ", "      Users in groups", "      Pass -q")
 """journalctl's words on what it shows, which are no lines of the journal."""
 
 
-class Collect:
+class Collect(OnlyLooks):
     """Reads by the system's own tools; what could not be read is a row of its own."""
 
     def __init__(self, ssh: Ssh | None, _known: Known | None = None) -> None:
@@ -88,22 +89,6 @@ class Collect:
             elif path in wanted:
                 rows.append(_row(f"{path} is not there", "sha256sum"))
         return rows
-
-    def do(self, call: Call) -> str:  # noqa: ARG002 - it meets a protocol
-        """There is nothing to do."""
-        raise CallFailed(f"{KIND.name} only looks")
-
-    def check(self, call: Call) -> Check:
-        """There is nothing to do."""
-        return Check(call.does, None, f"{KIND.name} only looks")
-
-    def verify(self, plan: Plan) -> Sequence[Check]:  # noqa: ARG002 - it meets a protocol
-        """There is nothing to verify."""
-        return []
-
-    def undo(self, plan: Plan, done: Sequence[Call]) -> Plan:  # noqa: ARG002 - it meets a protocol
-        """There is nothing to take back."""
-        return Plan(action=plan.action, given=plan.given, where=plan.where, does="nothing was done")
 
     def close(self) -> None:
         """Let go of connections."""

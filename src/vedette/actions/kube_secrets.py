@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Known, Plan
+from vedette.actions.base import Argument, CannotLook, Kind, Known, Plan
 from vedette.actions.kube import KubeActions, Object
+from vedette.actions.looking import OnlyLooks
 from vedette.clients.kube import Kube
 from vedette.event import Event, Outcome
 from vedette.stamp import stamp
@@ -24,7 +25,7 @@ class _Read:
     last: int = 0
 
 
-class SecretsRead:
+class SecretsRead(OnlyLooks):
     """Reads the evidence; asks the API server, where there is one, only for pods."""
 
     def __init__(self, kube: Kube | None, known: Known) -> None:
@@ -67,22 +68,6 @@ class SecretsRead:
         except CannotLook as error:
             return {}, f"cannot tell: {error}"
         return found, ""
-
-    def do(self, call: Call) -> str:  # noqa: ARG002 - it meets a protocol
-        """There is nothing to do."""
-        raise CallFailed(f"{KIND.name} only looks")
-
-    def check(self, call: Call) -> Check:
-        """There is nothing to do."""
-        return Check(call.does, None, f"{KIND.name} only looks")
-
-    def verify(self, plan: Plan) -> Sequence[Check]:  # noqa: ARG002 - it meets a protocol
-        """There is nothing to verify."""
-        return []
-
-    def undo(self, plan: Plan, done: Sequence[Call]) -> Plan:  # noqa: ARG002 - it meets a protocol
-        """There is nothing to take back."""
-        return Plan(action=plan.action, given=plan.given, where=plan.where, does="nothing was done")
 
     def close(self) -> None:
         """Let go of connections."""
