@@ -65,6 +65,44 @@ def test_a_request_that_was_lost_is_sent_again(site: VaultSite, relay: Relay) ->
     assert not any(map(site.lives, tokens))
 
 
+def test_one_that_is_sealed_half_way_has_done_nothing_more(site: VaultSite, vault: VaultServer, relay: Relay) -> None:
+    """That is known, and the next apply goes on once it is open."""
+    tokens = three(site)
+    relay.before[2] = vault.seal
+    try:
+        said = site.do("apply", code=1)
+    finally:
+        vault.unseal()
+    assert ("unseal it" in said, "nobody knows" in said) == (True, False)
+    assert [one.state for one in site.steps()] == ["done", "failed"]
+    site.do("apply")
+    assert not any(map(site.lives, tokens))
+
+
+def test_the_answer_of_a_seal_may_be_lost(site: VaultSite, vault: VaultServer, relay: Relay) -> None:
+    """The seal itself says whether it was done."""
+    site.plan("vault.seal")
+    relay.after[1] = broken
+    try:
+        assert "nobody knows whether that was done" in site.do("apply", code=1)
+        site.do("apply")
+        assert (site.steps()[0].said, site.holds()) == ("it was found done", [True])
+    finally:
+        vault.unseal()
+
+
+def test_a_device_whose_answer_was_lost_is_not_enabled_twice(site: VaultSite, relay: Relay) -> None:
+    """It is found as it was wanted; undo takes it away."""
+    name = f"d{secrets.token_hex(3)}"
+    site.plan("vault.enable-audit", name, "type=file", f"options=file_path={site.folder / name}")
+    relay.after[1] = broken
+    site.do("apply", code=1)
+    site.do("apply")
+    assert (site.steps()[0].said, site.holds()) == ("it was found done", [True])
+    site.do("undo")
+    assert f"{name}/" not in site.asked("GET", "sys/audit")["data"]
+
+
 def test_somebody_else_revokes_in_between(site: VaultSite, relay: Relay) -> None:
     """What is gone already counts as done."""
     tokens = three(site)

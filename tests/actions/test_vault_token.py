@@ -102,6 +102,7 @@ def test_what_is_refused(site: VaultSite) -> None:
     assert "one of two" in site.refused("vault.revoke-token", "a", "token_file=b")
     assert "no accessor" in site.refused("vault.revoke-token", "a b")
     assert "no accessor" in site.refused("vault.revoke-token", "which=--x\x1b[2J")
+    assert "not whole" in site.refused("vault.revoke-token", f"hmac-sha256:{'0' * 63}")
     assert "missing" in site.refused("vault.revoke-token", f"token_file={site.folder / 'missing'}")
 
 

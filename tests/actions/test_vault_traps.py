@@ -74,6 +74,15 @@ def test_a_token_that_may_not_look_itself_up_is_not_taken_for_a_dead_one(site: V
     assert "batch token" in site.refused("vault.revoke-token", f"token_file={file}")
 
 
+def test_a_token_in_place_of_its_accessor_is_kept_nowhere(site: VaultSite) -> None:
+    """Nor shown again: it is refused before anybody is asked."""
+    token, _ = site.made()
+    for text in (token, f"s.{token[4:28]}"):
+        said = site.refused("vault.revoke-token", text)
+        assert ("give token_file=PATH" in said, text in said) == (True, False)
+    assert not site.state.exists()
+
+
 def test_whose_token_it_is(site: VaultSite) -> None:
     """Name, policies, entity, where and when it was made, when it ends, whether it is an orphan."""
     _, accessor = site.made(display_name="who", ttl="1h", no_parent=True)

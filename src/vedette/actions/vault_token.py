@@ -6,6 +6,7 @@ asked for the hash of each accessor that lives (`sys/audit-hash`) until it is th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,12 @@ from vedette.clients.vault import refused
 from vedette.escape import shell
 
 HASHED = "hmac-sha256:"
+_HASH = re.compile(r"hmac-sha256:[0-9a-f]{64}\Z")
+_SECRET = re.compile(r"(hv[sbr]|[sbr])\.")
+"""How tokens begin, those of OpenBao and of Vault before 1.10 too; no accessor does."""
 _LONGEST = 256
+_ROWS = 20
+"""Tokens whose every detail is shown; of more there is what each call says."""
 _BREAKS = "who uses it is cut off at once; with it end the tokens that it made, but for orphans, and all its leases"
 _BATCH = "batch tokens, which have no accessor: they end by themselves"
 
@@ -45,6 +51,13 @@ class RevokeToken(VaultActions):
             raise Refused("name the token by one of two: its accessor, as it is or hashed, or token_file=PATH")
         if len(which) > _LONGEST or not which.isprintable() or " " in which:
             raise Refused("that is no accessor", "copy it from the log: hmac-sha256:…, or from vault token lookup")
+        if _SECRET.match(which):
+            raise Refused(
+                "that is a token, not its accessor: it would be kept, and is in your shell's history by now",
+                "write it into a file that you alone can read, and give token_file=PATH",
+            )
+        if which.startswith(HASHED) and not _HASH.match(which):
+            raise Refused("that hash is not whole", f"copy all of it from the log: {HASHED} and 64 digits")
         me = self.whoami()
         nobody, device = "it has ended, or never was: nothing to do", ""
         if file:
@@ -271,7 +284,7 @@ def _several(
         breaks=what_ends(tokens, me),
         remains=[*remains, *mine, *ended, _BATCH],
         undo=kind.undo,
-        found=[one.row() for one in tokens],
+        found=[one.row() for one in tokens] if len(tokens) <= _ROWS else [],
     )
 
 
