@@ -217,7 +217,7 @@ class Answers:
             )
         plan = from_json(acted.plan)
         if ACTIONS[acted.action].reads:
-            raise app.Wrong([f"{acted.action} only looks; there is nothing to apply"])
+            raise app.Wrong([f"{acted.action} looks or prints, and changes nothing; there is nothing to apply"])
         return plan
 
     def verify(self, acted: Acted) -> Sequence[Check]:

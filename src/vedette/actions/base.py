@@ -157,7 +157,7 @@ class Kind:
     make: Callable[[Any, Known], Action]
     """Gives it the family's client; one that only looks may be given None, where the settings name no system."""
     reads: bool = False
-    """It only looks; there is nothing to apply."""
+    """It only looks, or prints what a person is to do; there is nothing to apply."""
 
     @property
     def family(self) -> str:

@@ -48,12 +48,15 @@ def show_plan(plan: Plan, acted: Acted | None, output: str, *, again: bool = Tru
         return
     _wrapped(f"{plan.does}" + (f"  ({plan.where})" if plan.where else ""), 2)
     _show_found(plan.found)
-    if plan.calls:
+    if plan.calls and ACTIONS[plan.action].reads:
+        print("\nwhat a person does, in this order; vedette does none of it:")
+    elif plan.calls:
         print("\ncalls, in this order; below each the same by hand, without the guard against a change in between:")
     for number, call in enumerate(plan.calls, 1):
         body = f" {json.dumps(call.body, ensure_ascii=True)}" if call.body is not None else ""
         _wrapped(f"{number:>3}. {call.does}", 5)
-        _wrapped(f"     {call.method} {call.path}{body}", 7)
+        if not ACTIONS[plan.action].reads:
+            _wrapped(f"     {call.method} {call.path}{body}", 7)
         # Never wrapped: it is to be copied.
         print(f"     $ {terminal(call.command)}")
     for title, lines in (("breaks", plan.breaks), ("does not reach", plan.remains)):
