@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from vedette.engine.memory import WindowAct
 from vedette.store.database import Database
 from vedette.store.drills import Drills
+from vedette.store.store import Bounds, Store
 
 THINGS = [("kube", "/api/v1/namespaces/a/configmaps/b"), ("vault", "sys/policies/acl/c")]
 HOPS = [("act", 10, "done"), ("alert", 20, "alert é")]
@@ -68,3 +70,31 @@ def test_how_it_went_is_kept(drills: Drills) -> None:
     assert found is not None
     assert (found.outcome, found.stuck, found.why, found.ended) == ("failed", "told slack", "channel_not_found", 9)
     assert drills.get("other") is None
+
+
+def test_old_drills_go_and_what_the_proof_rests_on_stays(tmp_path: Path) -> None:
+    """Of each rule and engine the last that ended and the last that came through; and what is still to be cleaned."""
+    store = Store(tmp_path, WindowAct, Bounds(alerts_for=10.0))
+    second = 1_000_000_000
+    for mark, rule, engine, begun, outcome in (
+        ("old", "K5", "vedette", 1, "through"),
+        ("through", "K5", "vedette", 2, "through"),
+        ("failed", "K5", "vedette", 3, "failed"),
+        ("last", "K5", "vedette", 4, "failed"),
+        ("other engine", "K5", "loki", 1, "attempt"),
+        ("killed", "K4", "vedette", 5, ""),
+        ("unclean", "K4", "vedette", 1, ""),
+        ("young", "K4", "vedette", 95, ""),
+        ("older than young", "K4", "vedette", 94, ""),
+    ):
+        store.drills.begin(mark, rule, "real", engine, begun * second)
+        if outcome:
+            store.drills.end(mark, begun * second + 1, outcome, HOPS)
+    store.drills.things("unclean", THINGS)
+    before = store.drills.latest()
+    store.prune(100 * second)
+    left = {mark for (mark,) in store.database.execute("SELECT mark FROM drills")}
+    assert left == {"through", "last", "other engine", "unclean", "young", "older than young"}
+    assert store.drills.latest() == before
+    assert [one.mark for one in store.drills.unclean()] == ["unclean"]
+    store.close()

@@ -245,5 +245,5 @@ class Watch:
     evidence_for: Annotated[Span, Says("How long evidence segments are kept.")] = Span("90d")
     evidence_size: Annotated[Size, Says("How much room they may take, all together.")] = Size("20GB")
     free_space: Annotated[Size, Says("Less free space than this in the state folder is a finding.")] = Size("1GB")
-    alerts_for: Annotated[Span, Says("How long closed alerts are kept in the store.")] = Span("400d")
+    alerts_for: Annotated[Span, Says("How long closed alerts, and drills, are kept in the store.")] = Span("400d")
     heartbeat: Annotated[Heartbeat, Says("A sign of life.")] = Heartbeat()

@@ -11,6 +11,11 @@ from vedette.store.database import Database
 
 _COLUMNS = "mark, rule, how, engine, begun, things, cleaned, ended, outcome, stuck, why, hops"
 
+_UNCLEAN = "cleaned = 0 AND things != '[]'"
+_OF_ITS_KIND = "SELECT max(begun) FROM drills AS o WHERE o.rule = drills.rule AND o.engine = drills.engine"
+_LAST = f"ended != 0 AND begun = ({_OF_ITS_KIND} AND o.ended != 0)"
+_LAST_THROUGH = f"outcome = 'through' AND begun = ({_OF_ITS_KIND} AND o.outcome = 'through')"
+
 
 @dataclass(frozen=True, slots=True)
 class Drilled:
@@ -71,12 +76,19 @@ class Drills:
 
     def unclean(self) -> list[Drilled]:
         """Drills whose things were not seen to be gone, the oldest first."""
-        return self._select("cleaned = 0 AND things != '[]' ORDER BY begun")
+        return self._select(f"{_UNCLEAN} ORDER BY begun")
 
     def latest(self) -> list[Drilled]:
         """Of each rule and engine the last drill that ended."""
-        last = "begun = (SELECT max(begun) FROM drills AS o WHERE o.rule = drills.rule AND o.engine = drills.engine"
-        return self._select(f"ended != 0 AND {last} AND o.ended != 0) ORDER BY rule, engine")
+        return self._select(f"{_LAST} ORDER BY rule, engine")
+
+    def forget(self, before: int) -> None:
+        """Let go of drills that began before then, but of none that `latest` or `unclean` gives, nor of the last that
+        came through: the proof rests on the first and whoever looks for what changed on the last."""
+        self._database.execute(
+            f"DELETE FROM drills WHERE begun < ? AND NOT ({_UNCLEAN}) AND NOT ({_LAST}) AND NOT ({_LAST_THROUGH})",  # noqa: S608 - our words
+            before,
+        )
 
     def of_rule(self, rule: str, since: int) -> list[Drilled]:
         """A rule's drills that began from `since` on, the latest first."""

@@ -16,6 +16,7 @@ import msgspec
 from vedette.store.acts import Acts
 from vedette.store.alerts import Alerts
 from vedette.store.database import Database, StoreError
+from vedette.store.drills import Drills
 from vedette.store.outbox import Outbox
 from vedette.store.progress import Progress
 from vedette.store.retention import Pruned, Shelf, remove, rewrite
@@ -37,7 +38,7 @@ class Bounds:
     evidence_size: int = 20 << 30
     """Bytes that all segments may take together."""
     alerts_for: float = 400 * 86400.0
-    """Seconds that closed alerts are kept."""
+    """Seconds that closed alerts, and drills, are kept."""
 
 
 class Store:
@@ -60,6 +61,7 @@ class Store:
         self.acts = Acts(self.database, window_act)
         self.alerts = Alerts(self.database)
         self.outbox = Outbox(self.database)
+        self.drills = Drills(self.database)
         self.set_aside()
 
     def segments(self, *name: str) -> Segments:
@@ -76,7 +78,9 @@ class Store:
             return None
         try:
             with self.database.transaction():
-                self.alerts.forget(now - int(self.bounds.alerts_for * _SECOND))
+                before_that = now - int(self.bounds.alerts_for * _SECOND)
+                self.alerts.forget(before_that)
+                self.drills.forget(before_that)
             shelves = list(self._shelves())
             before = now / _SECOND - self.bounds.evidence_for
             rewritten = rewrite(shelves, self._room)
