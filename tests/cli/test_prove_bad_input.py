@@ -115,7 +115,19 @@ def test_far_ends_where_nobody_is(tmp_path: Path, store: Path) -> None:
     )
     (tmp_path / "token").write_text("hvs.1")
     nodes = {"vault": [{"name": "v", "address": GONE, "token_file": str(tmp_path / "token")}]}
-    assert unknown(link(tmp_path, store, "V4", "emitted", sources=nodes), "connection refused", "")
+    found = link(tmp_path, store, "V4", "emitted", sources=nodes)
+    assert unknown(found, "connection refused", "see whether the node is up and reachable")
+    assert "rights" not in found["mend"]
+
+
+def test_a_sealed_vault_lacks_no_right(tmp_path: Path, store: Path) -> None:
+    """It is told what it is, not which policy its token needs."""
+    (tmp_path / "token").write_text("hvs.1")
+    with serving(Reply(503, b'{"errors": ["Vault is sealed"]}')) as server:
+        nodes = {"vault": [{"name": "v", "address": server.url, "token_file": str(tmp_path / "token")}]}
+        found = link(tmp_path, store, "V4", "emitted", sources=nodes)
+    assert unknown(found, "HTTP 503: Vault is sealed", "it is sealed or on standby")
+    assert "rights" not in found["mend"]
 
 
 def test_a_vault_token_with_too_few_rights(tmp_path: Path, store: Path) -> None:

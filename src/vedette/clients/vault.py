@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from vedette.clients.base import Answer, Http, secret
-from vedette.clients.reading import base_url, json_body
+from vedette.clients.base import Answer, BadSecret, Http, NoAnswer, secret
+from vedette.clients.reading import base_url, fault_here, json_body
 
 
 class VaultRefused(Exception):
@@ -106,6 +106,21 @@ class Vault:
 def refused(answer: Answer) -> VaultRefused:
     """What is raised for an answer that is not the one asked for, with Vault's own words."""
     return VaultRefused(answer.status, f"HTTP {answer.status}{_errors(json_body(answer.body))}")
+
+
+def mend(error: NoAnswer | VaultRefused | BadSecret, grant: str) -> str:
+    """What to do about a look that gave nothing. `grant`: for where it is a right that lacks."""
+    if isinstance(error, BadSecret):
+        return "write the token into token_file, readable by vedette alone"
+    if isinstance(error, NoAnswer):
+        if fault_here(error):
+            return "name in ca_file the certificates that the node's is signed by"
+        return "see whether the node is up and reachable from here"
+    if "invalid token" in str(error):
+        return "the token has expired or was revoked: write a new one into token_file"
+    if error.status == 503:
+        return "it is sealed or on standby: unseal it, or name the active node"
+    return grant if error.status == 403 else "see that address is the node's own, and what its log says"
 
 
 def _errors(content: object) -> str:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from vedette.clients.base import BadSecret, NoAnswer
 from vedette.clients.reading import fault_here
-from vedette.clients.vault import Vault, VaultRefused
+from vedette.clients.vault import Vault, VaultRefused, mend
 from vedette.observers.base import CannotLook, Look
 
 POLICIES_EVERY = 3600.0
@@ -65,7 +65,7 @@ class VaultObserver:
                     blind.append((str(error), error.mend))
             if blind:
                 reasons = "; ".join(dict.fromkeys(reason for reason, _ in blind))
-                raise CannotLook(reasons, "; ".join(dict.fromkeys(mend for _, mend in blind)), looks)
+                raise CannotLook(reasons, "; ".join(dict.fromkeys(todo for _, todo in blind)), looks)
         return looks
 
     def again(self) -> None:
@@ -128,21 +128,15 @@ class VaultObserver:
         if due:
             self._policies_due = now + POLICIES_EVERY
 
-    def _asked(self, what: str, mend: str, ask: Callable[[], _T]) -> _T:
-        """What `ask` gives; `mend` is for a refusal."""
+    def _asked(self, what: str, grant: str, ask: Callable[[], _T]) -> _T:
+        """What `ask` gives; `grant` is for a refusal."""
         where = f"{self._vault.address} {what}"
         try:
             return ask()
-        except NoAnswer as error:
-            raise _Blind(f"{where}: {error}", "see whether the node is well") from None
         except BadSecret as error:
-            raise _Blind(str(error), "write the token into token_file, readable by vedette alone") from None
-        except VaultRefused as error:
-            if "invalid token" in str(error):
-                mend = "the token has expired or was revoked: write a new one into token_file"
-            elif error.status != 403:
-                mend = "see whether the node is well"
-            raise _Blind(f"{where}: {error}", mend) from None
+            raise _Blind(str(error), mend(error, grant)) from None
+        except (NoAnswer, VaultRefused) as error:
+            raise _Blind(f"{where}: {error}", mend(error, grant)) from None
 
     def _policy(self, name: str, value: Mapping[str, object]) -> Look:
         return Look("policy", f"{self._vault.address}/v1/sys/policies/acl/{name}", value)

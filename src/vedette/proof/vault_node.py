@@ -74,9 +74,10 @@ def proxies_of(listeners: object) -> tuple[str, ...] | None:
 def asked(name: str, vault: Vault) -> VaultNode:
     """What a node says now. Never raises for what the node or its token cannot do."""
     from vedette.clients.base import BadSecret, NoAnswer
-    from vedette.clients.vault import VaultRefused
+    from vedette.clients.vault import VaultRefused, mend
 
     faults: dict[str, str] = {}
+    mends: dict[str, None] = {}
     devices = proxies = None
     for what in ("audit devices", "listeners"):
         try:
@@ -86,11 +87,12 @@ def asked(name: str, vault: Vault) -> VaultNode:
                 proxies = proxies_of(vault.listeners())
         except (NoAnswer, VaultRefused, BadSecret) as error:
             faults[what] = f"its {what} cannot be read: {error}"
+            mends[mend(error, "`vedette render rights vault` prints the policy that the token needs")] = None
     return VaultNode(
         name,
         devices,
         faults.get("audit devices", ""),
         proxies,
         faults.get("listeners", ""),
-        "`vedette render rights vault` prints the policy that the token needs" if faults else "",
+        "; ".join(mends),
     )
