@@ -135,8 +135,10 @@ class _Evidence:
         if not wanted:
             return None
         for segments in self._sources:
-            sieve = _Sieve(self._shapes.reader())
-            for _, block in self._blocks([one for one in segments if not one.older]):
+            sieve, found = _Sieve(self._shapes.reader()), None
+            for segment, block in self._blocks([one for one in segments if not one.older]):
+                if found not in (None, segment):
+                    break  # a later record would stand near the first
                 for batch in sieve.take(block, wanted)[0]:
                     for index in range(len(batch.records)):
                         event = self._shapes.whole(batch, index)
@@ -144,7 +146,7 @@ class _Evidence:
                             continue
                         if event.final:
                             return event
-                        best = best or event
+                        best, found = best or event, segment
             if best is not None:
                 break
         return best
@@ -172,7 +174,7 @@ class _Evidence:
 
     def _may_hold(self, segment: _Segment) -> bool:
         """By the first of its lines: what begins after the window holds nothing of it."""
-        begins = self._begins(segment)
+        begins, _ = self._begins(segment)
         return not begins or begins < self._window[1]
 
     def _parents(self, gathering: Gathering) -> None:
@@ -192,16 +194,17 @@ class _Evidence:
 
     def _reaches(self) -> int:
         """The oldest of what is kept of the alert's format, where that is older than the window; else 0."""
-        times = [begins for one in self._sources if one and (begins := self._begins(one[0]))]
+        times = [begins for one in self._sources if one and (begins := self._begins(one[0])[1])]
         first = min(times, default=0)
         return first if first < self._window[0] else 0
 
-    def _begins(self, segment: _Segment) -> int:
+    def _begins(self, segment: _Segment) -> tuple[int, int]:
+        """The earliest time that its first lines say, and of those of the alert's format; 0: they say none."""
         for block, _ in frames(segment.path, 0):
             head = block[: block.rfind(b"\n", 0, _FIRST) + 1] or block
             reader = self._shapes.reader()
             return oldest([*reader.feed(head), *reader.finish()], self._shapes, self._alert.source)
-        return 0
+        return 0, 0
 
     def _blocks(self, segments: Sequence[_Segment]) -> Iterator[tuple[_Segment, bytes]]:
         """The lines of segments in blocks, unpacked in a thread of their own."""

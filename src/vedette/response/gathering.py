@@ -14,7 +14,7 @@ from vedette.response.activities import Activities, Activity
 from vedette.response.context import Context, Step
 from vedette.response.glance import Glance, agent_of, glance_of, glances, projections, time_of, verb_of
 from vedette.response.habit import Habits
-from vedette.response.lineage import Lineage, about, shown
+from vedette.response.lineage import Lineage, about, may_tell, shown
 from vedette.response.needles import Needles, holds, needles
 from vedette.response.rows import Rows
 from vedette.response.subject import act_needles, actor_needles, known, subject_of
@@ -90,14 +90,13 @@ class Gathering:
         """Records from before the window, and the lines that they stand in."""
         habits, lineage, proxies = self._habits, self.lineage, self.shapes.proxies
         named = holds(lines, self.named)
-        telling = named and holds(lines, lineage.telling(batch.format))
         for index, glance in enumerate(glances(batch, proxies)):
             seen, event = (glance, None) if glance is not None else self._whole(batch, index)
             if seen is None:
                 continue
             habits.see(seen)
-            if named and (telling or not lineage.knows(seen.actor, seen.address)):
-                self._trace(batch, index, seen, event)
+            if named and (may_tell(seen.verb, seen.kind) or not lineage.knows(seen.actor, seen.address)):
+                self._trace(batch, index, event)
         self.records += len(batch.records)
 
     def within(self, batch: Batch, *, named: bool) -> None:
@@ -133,7 +132,7 @@ class Gathering:
         for index, glance in enumerate(glances(batch, self.shapes.proxies)):
             seen, event = (glance, None) if glance is not None else self._whole(batch, index)
             if seen is not None:
-                self._trace(batch, index, seen, event)
+                self._trace(batch, index, event)
 
     def told(self) -> Told:
         """What records from before the window said, for another process."""
@@ -186,24 +185,23 @@ class Gathering:
         event = self.shapes.whole(batch, index)
         return (glance_of(event), event) if event is not None else (None, None)
 
-    def _trace(self, batch: Batch, index: int, seen: Glance, event: Event | None) -> None:
-        raw = batch.locate(index)[0]
-        if self.lineage.knows(seen.actor, seen.address) and not holds(raw, self.lineage.telling(batch.format)):
-            return
-        if not holds(raw, self.named):
+    def _trace(self, batch: Batch, index: int, event: Event | None) -> None:
+        if not holds(batch.locate(index)[0], self.named):
             return
         event = event or self.shapes.whole(batch, index)
         if event is not None:
             self.lineage.take(event)
 
 
-def oldest(batches: Sequence[Batch], shapes: Shapes, form: str) -> int:
-    """The earliest time of some records, those of one format where there are any; 0: none of them says one."""
-    times: dict[bool, list[int]] = {True: [], False: []}
+def oldest(batches: Sequence[Batch], shapes: Shapes, form: str) -> tuple[int, int]:
+    """The earliest time of some records, and of those of one format; 0: none of them says one."""
+    times: list[int] = []
+    own: list[int] = []
     for batch in batches:
         for index, glance in enumerate(glances(batch, shapes.proxies)):
             event = shapes.whole(batch, index) if glance is None else None
             time = time_of(glance.stamp) if glance is not None else event.time if event is not None else 0
             if time:
-                times[batch.format == form].append(time)
-    return min(times[True] or times[False], default=0)
+                times.append(time)
+                own += [time] if batch.format == form else []
+    return min(times, default=0), min(own, default=0)

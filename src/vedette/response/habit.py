@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from vedette.response.context import Habit, Subject
 from vedette.response.glance import Glance, time_of
 from vedette.stamp import stamp
@@ -25,23 +23,30 @@ class Habits:
         self._subject = subject
         self._same = agent, (verb, kind)
         self._before = stamp(before)
-        self._counts: Counter[tuple[bool, str, str, str, str, str]] = Counter()
+        self._counts: dict[tuple[bool, str, str, str, str, str], int] = {}
         self._sums = {True: [0, 0, 0, 0], False: [0, 0, 0, 0]}
         self._days: dict[bool, set[str]] = {True: set(), False: set()}
         self._span = {True: ["", ""], False: ["", ""]}
 
     def see(self, glance: Glance) -> None:
         """Count one record in, where it is the actor's and before that time."""
-        subject, when = self._subject, glance.stamp
+        subject, when, final = self._subject, glance.stamp, glance.final
         if glance.actor != subject.actor or glance.format != subject.format or not "" < when < self._before:
             return
-        span = self._span[glance.final]
-        if not span[0] or when < span[0]:
+        span = self._span[final]
+        if when > span[1]:
+            span[1] = when
+            span[0] = span[0] or when
+        elif when < span[0]:
             span[0] = when
-        span[1] = max(span[1], when)
-        self._counts[glance.final, glance.address, glance.agent, glance.verb, glance.kind, when[:_DAY]] += 1
-        if len(self._counts) > _MOST:
-            self._sum()
+        key = (final, glance.address, glance.agent, glance.verb, glance.kind, when[:_DAY])
+        counts = self._counts
+        if key in counts:
+            counts[key] += 1
+        else:
+            counts[key] = 1
+            if len(counts) > _MOST:
+                self._sum()
 
     def add(self, other: Habits) -> None:
         """Count in what another saw of the same actor."""

@@ -151,7 +151,7 @@ class _Asking:
         for lines in self._lines("", since - DAYS * _DAY, since, 1):
             reader = self._shapes.reader()
             batches = [*reader.feed(lines), *reader.finish()]
-            time = oldest(batches, self._shapes, self._alert.source)
+            time, _ = oldest(batches, self._shapes, self._alert.source)
             if time:
                 return time if time < since else 0
         return 0

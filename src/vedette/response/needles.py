@@ -55,12 +55,18 @@ def holds(block: bytes, wanted: Sequence[bytes]) -> bool:
 def cut(block: bytes, wanted: Sequence[bytes]) -> bytes:
     """The lines of a block that hold a needle, each once and in order; the whole block where its lines belong together
     (pieces of one line, a record over several lines)."""
-    spans: list[tuple[int, int]] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    rest = block
     for needle in wanted:
-        spans = _joined(block, needle, spans)
-    if not spans or not whole(block[spans[0][0] : spans[0][1]], block):
-        return block if spans else b""
-    return b"".join([block[start:end] for start, end in spans])
+        # Names mostly stand in the same lines: what is left without those that are found is looked through first.
+        if needle not in rest:
+            continue
+        starts, ends = _joined(block, needle, starts, ends)
+        rest = b"".join(map(block.__getitem__, map(slice, [0, *ends], [*starts, len(block)])))
+    if not starts or not whole(block[starts[0] : ends[0]], block):
+        return block if starts else b""
+    return b"".join(map(block.__getitem__, map(slice, starts, ends)))
 
 
 def whole(line: bytes, block: bytes) -> bool:
@@ -82,23 +88,15 @@ def begun(block: bytes) -> bytes:
     return block[start:]
 
 
-def _joined(block: bytes, needle: bytes, known: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _joined(block: bytes, needle: bytes, starts: Sequence[int], ends: Sequence[int]) -> tuple[list[int], list[int]]:
     """Where lines with the needle begin, and end behind their line end, besides those that are known, in order."""
-    # Names mostly stand in the same lines: only what is between those that are known is searched.
-    found: list[tuple[int, int]] = []
-    at = 0
-    for start, end in known:
-        if at < start:
-            _search(block, needle, at, start, found)
-        found.append((start, end))
-        at = end
-    _search(block, needle, at, len(block), found)
-    return found
-
-
-def _search(block: bytes, needle: bytes, start: int, stop: int, found: list[tuple[int, int]]) -> None:
-    at = block.find(needle, start, stop)
-    while at >= 0:
-        end = block.find(b"\n", at) + 1 or len(block)
-        found.append((block.rfind(b"\n", 0, at) + 1, end))
-        at = block.find(needle, end, stop)
+    more_starts: list[int] = []
+    more_ends: list[int] = []
+    for after, before in zip([0, *ends], [*starts, len(block)], strict=True):
+        at = block.find(needle, after, before)
+        while at >= 0:
+            end = block.find(b"\n", at) + 1 or len(block)
+            more_starts.append(block.rfind(b"\n", 0, at) + 1)
+            more_ends.append(end)
+            at = block.find(needle, end, before)
+    return sorted([*starts, *more_starts]), sorted([*ends, *more_ends])
