@@ -19,7 +19,7 @@ from pathlib import Path
 import corpus
 import measure
 from loki_server import PARTS, Counted, Server, loki
-from watch_daemon import CONFIG, HERE, Row, program
+from watch_daemon import CONFIG, HERE, Row, printed, program
 
 from vedette import app
 from vedette.clients.base import NoAnswer
@@ -220,20 +220,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=HERE / ".cache", help="where corpora are kept")
     args = parser.parse_args(argv)
     folder = corpus.made(args.cache, int(args.size), say=lambda said: print(said, file=sys.stderr))
-    short = 0
     with loki(args.cache) as server:
         speed = server.bring(folder)
         lines = ", ".join(f"{server.lines[JOBS[name]]:,} {JOBS[name]}" for name in PARTS.values())
         print(f"brought to Loki at {speed:,.0f} MB/s: {lines}", file=sys.stderr)
         contest = Contest(folder, server, args.repeats, args.share)
         print(f"{'figure':<51} {'must':>5} {'aim':>6} {'measured':>9}")
-        for name, group in GROUPS.items():
-            if args.only and name not in args.only:
-                continue
-            for row in group(contest):
-                short += row.verdict == "FALLS SHORT"
-                print(shown(row), flush=True)
-    return 1 if short else 0
+        chosen = args.only or GROUPS
+        return printed((row for name in GROUPS if name in chosen for row in GROUPS[name](contest)), shown)
 
 
 if __name__ == "__main__":

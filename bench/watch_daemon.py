@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -55,6 +55,15 @@ class Row:
         if self.aim is not None:
             return "aim reached" if sign * self.value >= sign * self.aim else "short of aim"
         return "information" if self.must is None else "ok"
+
+
+def printed(rows: Iterable[Row], shown: Callable[[Row], str]) -> int:
+    """Print each row as it is measured; 1 where a figure falls short, else 0."""
+    short = 0
+    for row in rows:
+        short |= row.verdict == "FALLS SHORT"
+        print(shown(row), flush=True)
+    return short
 
 
 def program() -> list[str]:
