@@ -10,6 +10,8 @@ from vedette.escape import terminal
 
 if TYPE_CHECKING:
     from vedette.cli.alert_desk import Desk
+    from vedette.response.escalation import Step
+    from vedette.store.actions import Acted
 
 EXAMPLES = """\
 examples:
@@ -17,7 +19,7 @@ examples:
   vedette incident add 1 c22d                     one more alert
   vedette incident note 1 "the pod was drained"
   vedette incident note 1 "how did the token get out?" --question
-  vedette incident step 1 cordon done             how far the escalation has come
+  vedette incident step 1 cordon done --action 3f9a    how far the escalation has come, and what did it
   vedette incident step 1 vault skip --reason "nothing of Vault's was touched"
   vedette incident show 1                         all of it, on one timeline
   vedette incident close 1 --reason "contained"
@@ -49,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     step.add_argument("step", metavar="NAME", help="cordon, sessions, vault, restore or post-mortem")
     step.add_argument("becomes", choices=tuple(_STATES), help="what became of it")
     step.add_argument("--reason", default="", metavar="TEXT", help="why; a step is not skipped without")
+    step.add_argument(
+        "--action", action="append", default=[], metavar="ID", help="the action on record that did it; with done"
+    )
     _by(step)
     severity = _verb(verbs, "severity", "give an incident another severity")
     _number(severity)
@@ -143,7 +148,7 @@ def _add(desk: Desk, args: argparse.Namespace) -> int:
     by = who(args)
     if not args.alerts and not args.action:
         raise app.Wrong(["name an alert by the beginning of its id, or an action: --action ID"])
-    actions = {_action(desk, given) for given in args.action}
+    actions = {_action(desk, given).id for given in args.action}
     found = {kept.alert.id: kept.alert for kept in map(desk.named, args.alerts)}
     incidents = Incidents(desk.visit.database)
     with desk.visit.database.transaction():
@@ -161,8 +166,8 @@ def _add(desk: Desk, args: argparse.Namespace) -> int:
     return _suggest(desk, incident.id)
 
 
-def _action(desk: Desk, given: str) -> str:
-    """The id of the action that begins so. Raises app.Wrong."""
+def _action(desk: Desk, given: str) -> Acted:
+    """The action whose id begins so. Raises app.Wrong."""
     from vedette import app
     from vedette.cli.alert_desk import LEAST, clean
 
@@ -172,7 +177,7 @@ def _action(desk: Desk, given: str) -> str:
         raise app.Wrong([f"{given!r} is the beginning of several actions' ids; give more of it"])
     if not found:
         raise app.Wrong([f"no action has an id that begins with {given!r}; vedette action list shows what there is"])
-    return found[0].id
+    return found[0]
 
 
 def _alerts(number: int) -> str:
@@ -210,18 +215,38 @@ def _step(desk: Desk, args: argparse.Namespace) -> int:
     from vedette import app
     from vedette.cli.alert_desk import clean, who
     from vedette.cli.incident_desk import LONGEST, said, still_open
-    from vedette.response.escalation import NAMES
-    from vedette.store.incidents import Incidents
+    from vedette.response.escalation import NAMES, STEPS
+    from vedette.store.incidents import ACTION, Incidents
 
     name, by, state = clean(args.step), who(args), _STATES[args.becomes]
     if name not in NAMES:
         raise app.Wrong([f"no step is called {name!r}; there are {', '.join(NAMES)}"])
+    if args.action and state != "done":
+        raise app.Wrong(["--action says what did a step; it goes with done"])
+    actions = {_did(STEPS[NAMES.index(name)], _action(desk, given)) for given in args.action}
     reason = said(args.reason, "--reason: say why it is skipped") if state == "skipped" else clean(args.reason)
     with desk.visit.database.transaction():
-        incident = still_open(desk, args.id)
-        Incidents(desk.visit.database).note(incident.id, state, desk.now(), by, name=name, said=reason[:LONGEST])
-    print(f"incident {incident.id}: {name} {state}, says {terminal(by)}")
+        incident, incidents = still_open(desk, args.id), Incidents(desk.visit.database)
+        for one in sorted(actions):
+            incidents.note(incident.id, ACTION, desk.now(), by, name=one, said=name)
+        incidents.note(incident.id, state, desk.now(), by, name=name, said=reason[:LONGEST])
+    by_them = f" by {', '.join(sorted(actions))}" if actions else ""
+    print(f"incident {incident.id}: {name} {state}{by_them}, says {terminal(by)}")
     return 0
+
+
+def _did(step: Step, acted: Acted) -> str:
+    """The id of an action that did a step. Raises app.Wrong where it cannot have."""
+    from vedette import app
+    from vedette.store.actions import APPLYING, PLANNED, STOPPED
+
+    if step.actions and acted.action not in step.actions:
+        raise app.Wrong(
+            [f"{acted.id} is a {acted.action}, which does not do {step.name}; that does {' or '.join(step.actions)}"]
+        )
+    if acted.state in (PLANNED, APPLYING, STOPPED):
+        raise app.Wrong([f"{acted.id} is {acted.state}, not applied: vedette action apply {acted.id}"])
+    return acted.id
 
 
 def _severity(desk: Desk, args: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from vedette.cli.alert_desk import Desk, clean, moment, when
 from vedette.cli.incident_desk import named
 from vedette.cli.screen import terminal_width
 from vedette.escape import terminal
+from vedette.response import story
 from vedette.response.bundle import SCHEMA
 from vedette.response.escalation import Standing, before
-from vedette.response.story import Moment, Story, sentence, short, story
+from vedette.response.story import Moment, Story, sentence, short
 from vedette.stamp import stamp
 from vedette.store.incidents import ALERT, TODO, Incident, Incidents
+
+_UNDER = " " * 24
 
 
 def list_incidents(desk: Desk, args: argparse.Namespace) -> int:
@@ -43,7 +47,7 @@ def list_incidents(desk: Desk, args: argparse.Namespace) -> int:
 
 def show(desk: Desk, args: argparse.Namespace) -> int:
     """Print one incident. Raises app.Wrong, StoreError."""
-    told = story(desk.visit, named(desk, args.id))
+    told = story.story(desk.visit, named(desk, args.id))
     if args.output == "json":
         sys.stdout.buffer.write(records.encoded(_record(told)) + b"\n")
         return 0
@@ -66,6 +70,8 @@ def _lines(told: Story) -> Iterator[str]:
         yield "\nsteps"
         for one in told.steps:
             yield from _step(told, one)
+        if any(one.state == TODO for one in told.steps):
+            yield f"  once one was done: vedette incident step {incident.id} NAME done --action ID"
     if told.members:
         yield "\nalerts"
         for member in told.members:
@@ -79,13 +85,23 @@ def _step(told: Story, one: Standing) -> Iterator[str]:
     who = f" {moment(one.time)} by {terminal(one.by)}" if one.time else ""
     why = f": {terminal(one.said)}" if one.said else ""
     yield f"  {one.step.name:<12} {one.state:<8} {one.step.title}{who}{why}"
+    for acted in told.did(one):
+        yield f"{_UNDER}by action {terminal(story.named(acted))}: {story.standing(acted)}"
     if one.state != TODO:
         return
-    if one.step.name == "restore":
-        yield f"{' ' * 24}{before(told.first_time)}"
-    yield f"{' ' * 24}{one.step.how}"
     if one.step.warning:
-        yield f"{' ' * 24}warning: {one.step.warning}"
+        yield from _under(f"warning: {one.step.warning}")
+    if one.step.name == "restore":
+        yield f"{_UNDER}{before(told.first_time)}"
+    for command in one.step.commands:
+        yield f"{_UNDER}$ {command}"
+    yield from _under(one.step.how)
+
+
+def _under(text: str) -> Iterator[str]:
+    """Our own words, folded beneath a step."""
+    for line in textwrap.wrap(text, 100 - len(_UNDER), break_on_hyphens=False):
+        yield f"{_UNDER}{line}"
 
 
 def _moment(one: Moment) -> str:
@@ -122,6 +138,8 @@ def _record(told: Story) -> dict[str, Any]:
                 "time": when(one.time),
                 "by": one.by,
                 "said": one.said,
+                "actions": list(one.actions),
+                "commands": list(one.step.commands),
             }
             for one in told.steps
         ],
@@ -138,7 +156,7 @@ def export(desk: Desk, args: argparse.Namespace) -> int:
     from vedette.response import bundle
     from vedette.response.exhibits import gather
 
-    told = story(desk.visit, named(desk, args.id))
+    told = story.story(desk.visit, named(desk, args.id))
     rules = app.load_rules(desk.settings).rules
     into = Path(args.into)
     where = f"--into {clean(args.into)}"

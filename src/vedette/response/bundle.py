@@ -87,6 +87,17 @@ def manifest(story: Story, exhibits: Exhibits, hashes: Mapping[str, str]) -> dic
         "grounds": story.grounds,
         "first_evidence": stamp(story.first_time) if story.first else None,
         "restore": before(story.first_time),
+        "steps": [
+            {
+                "name": one.step.name,
+                "state": one.state,
+                "time": stamp(one.time) if one.time else None,
+                "by": one.by,
+                "said": one.said,
+                "actions": list(one.actions),
+            }
+            for one in story.steps
+        ],
         "files": hashes,
         "alerts": [
             {

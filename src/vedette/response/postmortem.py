@@ -9,7 +9,7 @@ from vedette.event import Outcome
 from vedette.response.escalation import before
 from vedette.response.exhibits import Exhibits, Line
 from vedette.response.grounds import OWN
-from vedette.response.story import Answer, Member, Moment, Story, sentence, short
+from vedette.response.story import Answer, Member, Moment, Story, named, sentence, short, standing
 from vedette.rule import Reaction
 from vedette.stamp import stamp
 from vedette.store import incidents as kinds
@@ -120,6 +120,8 @@ def _steps(story: Story) -> Iterator[str]:
         who = f" {moment(one.time)} by {_text(one.by)}" if one.time else ""
         what = f" ({before(story.first_time)})" if one.step.name == "restore" else ""
         yield f"- {one.step.title}{what}: **{one.state}**{who}{said}"
+        for acted in story.did(one):
+            yield f"  - by action {_text(named(acted))}: {standing(acted)}"
 
 
 def _actions(story: Story) -> Iterator[str]:
@@ -132,7 +134,7 @@ def _actions(story: Story) -> Iterator[str]:
         yield f"- {moment(time)} by {_text(by)}: {_text(what)}"
     for answer in story.answers:
         acted = answer.acted
-        yield f"- {moment(acted.made)} planned by {_text(acted.by)}: {_text(f'{acted.action} {acted.target}')}"
+        yield f"- {moment(acted.made)} planned by {_text(acted.by)}: {_text(f'{acted.action} {acted.target}'.rstrip())}"
         yield f"  - {acted.state}{f', verified {moment(acted.verified)}' if acted.verified else ', never verified'}"
         for call in answer.calls:
             word = "undo: " if call.turn else ""

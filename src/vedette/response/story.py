@@ -9,6 +9,7 @@ from vedette.alert import Alert
 from vedette.response.escalation import Standing, standings
 from vedette.response.grounds import OWN, first_evidence, grounds
 from vedette.rule import Reaction, Severity
+from vedette.stamp import stamp
 from vedette.store import incidents as kinds
 from vedette.store.actions import Acted
 from vedette.store.actions import Step as Call
@@ -66,6 +67,10 @@ class Story:
     moments: tuple[Moment, ...]
     """In the order of time."""
 
+    def did(self, step: Standing) -> list[Acted]:
+        """The actions on record that did a step."""
+        return [one.acted for one in self.answers if one.acted.id in step.actions]
+
     @property
     def alerts(self) -> list[Alert]:
         """Of the members."""
@@ -108,6 +113,16 @@ def story(visit: Visit, incident: Incident) -> Story:
 def short(alert: Alert) -> str:
     """An alert's id as people say it."""
     return alert.id[:8]
+
+
+def named(acted: Acted) -> str:
+    """An action as people say it: short id, name, arguments; raw."""
+    return f"{acted.id[:8]} {acted.action} {acted.target}".rstrip()
+
+
+def standing(acted: Acted) -> str:
+    """How far an action is, and when it was last looked at."""
+    return f"{acted.state}, {f'verified {stamp(acted.verified)[:19]}Z' if acted.verified else 'never verified'}"
 
 
 def sentence(alert: Alert) -> str:
@@ -159,7 +174,7 @@ def _answers(visit: Visit, entries: Sequence[Entry]) -> tuple[Answer, ...]:
 
 def _of_answer(answer: Answer) -> Iterator[Moment]:
     acted = answer.acted
-    what = f"{acted.action} {acted.target}"
+    what = f"{acted.action} {acted.target}".rstrip()
     yield Moment(acted.made, "planned", acted.id[:8], acted.by, what)
     for call in answer.calls:
         how = f"{call.state}{': ' if call.said else ''}{call.said}"
@@ -185,6 +200,7 @@ def _of_incident(incident: Incident, entries: Sequence[Entry]) -> Iterator[Momen
     yield Moment(incident.opened, "opened", "", incident.opened_by, incident.title)
     for one in entries:
         about = one.name[:8] if one.kind in (kinds.ALERT, kinds.ACTION) else one.name
-        yield Moment(one.time, _WORDS.get(one.kind, one.kind), about, one.by, one.said)
+        said = f"it did the step {one.said}" if one.kind == kinds.ACTION and one.said else one.said
+        yield Moment(one.time, _WORDS.get(one.kind, one.kind), about, one.by, said)
     if incident.closed:
         yield Moment(incident.closed, "closed", "", incident.closed_by, incident.reason)

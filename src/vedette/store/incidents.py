@@ -52,6 +52,7 @@ class Entry:
     name: str
     """The alert's id, the step, the action's id, or the new severity."""
     said: str
+    """What was said; of an action the step that it did, or nothing."""
     alert: Alert | None
     """As it was when it was added: closed alerts are forgotten some day, an incident's are not."""
 
