@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -168,6 +171,30 @@ def test_tokens_of_an_entity_that_was_merged_into_it(site: VaultSite) -> None:
     site.do("apply")
     assert site.holds() == [True] * 4
     assert not any(site.lives(one["client_token"]) for one in found)
+
+
+def test_an_entity_that_is_gone_is_not_enabled_again(site: VaultSite) -> None:
+    """Undo says so, and sends nothing."""
+    site.asked("POST", "identity/entity", {"name": "bob", "policies": ["default"], "metadata": {"team": "web"}})
+    site.plan("vault.revoke-entity", "bob")
+    site.do("apply")
+    found = site.asked("GET", "identity/entity/name/bob")["data"]
+    assert (found["disabled"], found["policies"], found["metadata"]) == (True, ["default"], {"team": "web"})
+    site.asked("DELETE", "identity/entity/name/bob")
+    assert "there is no such entity any more" in site.do("undo", code=1)
+
+
+def test_what_is_no_vault_is_not_taken_for_one_with_nothing_in_it(site: VaultSite, tmp_path: Path) -> None:
+    """A wrong path in the address, or a web server that knows nothing: nobody can tell, which is not nothing to do."""
+    words = (["vault.revoke-role", "x"], ["vault.revoke-token", "x"], ["vault.cancel-root-generation"], ["vault.seal"])
+    site.via = f"{site.vault.address}/v1"
+    assert all("cannot look" in site.refused(*one) for one in words)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
+        threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        site.via = f"http://127.0.0.1:{other.server_port}"
+        assert all("cannot look" in site.refused(*one) for one in words)
+        other.shutdown()
 
 
 def test_times_are_compared_as_times(site: VaultSite) -> None:

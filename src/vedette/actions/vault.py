@@ -20,6 +20,7 @@ from vedette.stamp import stamp
 
 BY_HAND = "by hand"
 _TOKENS = "auth/token/"
+_NO_VAULT = "see that address is Vault's own, and what its log says"
 _NO_TOKEN = "write token_file beneath actions.vault, or give --server a Vault agent that shows its own"
 MOST_TOKENS = 50_000
 """Accessors that are looked up one by one."""
@@ -97,16 +98,18 @@ class VaultActions:
         self.vault.close()
 
     def read(self, path: str, *, method: str = "GET", body: Body | None = None, right: str = "read") -> Body | None:
-        """The `data` of an answer, or all of one that has none; None where there is nothing. Raises CannotLook."""
+        """The `data` of an answer, or all of one that has none; None where there is nothing. Raises CannotLook.
+
+        A 404 says that there is nothing only by an empty list of errors: a path that Vault does not have names one, and
+        what is no Vault has none.
+        """
         try:
             answer = self.vault.ask(method, path, body)
             if answer.status == 403 and not self.vault.has_token:
                 raise CannotLook(f"{self.vault.server} {path}: it asks for a token, and there is none", _NO_TOKEN)
-            if answer.status == 404 or _no_accessor(answer):
-                return None
-            if answer.status == 204:
-                return {}
             found = json_body(answer.body)
+            if (answer.status == 404 and isinstance(found, dict) and found.get("errors") == []) or _no_accessor(answer):
+                return None
             if answer.status != 200 or not isinstance(found, dict):
                 raise refused(answer)
         except (NoAnswer, BadSecret, VaultRefused) as error:
@@ -117,12 +120,17 @@ class VaultActions:
 
     def whoami(self) -> Token:
         """vedette's own token. Raises CannotLook."""
-        return token_of(self.read("auth/token/lookup-self") or {})
+        me = token_of(self.read("auth/token/lookup-self") or {})
+        if not me.created:
+            raise CannotLook(f"{self.vault.server} auth/token/lookup-self: no token in the answer", _NO_VAULT)
+        return me
 
     def accessors(self) -> list[str]:
         """Of all tokens that live; batch tokens have none. Raises CannotLook."""
         found = self.read("auth/token/accessors", method="LIST", right="list` and `sudo")
         keys = [one for one in (found or {}).get("keys") or [] if isinstance(one, str)]
+        if not keys:
+            raise CannotLook(f"{self.vault.server} auth/token/accessors: not even vedette's own token", _NO_VAULT)
         if len(keys) > MOST_TOKENS:
             raise CannotLook(
                 f"{self.vault.server}: {len(keys):,} tokens live, {MOST_TOKENS:,} are looked through at most",
@@ -197,7 +205,10 @@ class VaultActions:
             if not call.kept:
                 continue
             back = Call(**call.kept)
-            if self.holds(back.expects)[0]:
+            is_back, gone = self.holds(back.expects)
+            if is_back is None:
+                remains.append(f"not taken back: {call.does}: {gone}")
+            if is_back is not False:
                 continue
             still, why = self.holds(call.expects)
             if still:
@@ -317,8 +328,10 @@ def mend(error: Exception, right: str) -> str:
         return f"grant {right}; `vedette action rights` prints all that an action needs"
     if isinstance(error, VaultRefused) and error.status == 503:
         return "it is sealed or on standby: unseal it, or name the active node"
+    if isinstance(error, VaultRefused) and error.status == 307:
+        return "it is on standby: name the active node"
     if isinstance(error, VaultRefused):
-        return "see that address is Vault's own, and what its log says"
+        return _NO_VAULT
     if isinstance(error, BadSecret):
         return "write the token into token_file, readable by you alone"
     if isinstance(error, NoAnswer) and fault_here(error):

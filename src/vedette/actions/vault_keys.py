@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vedette.actions.base import Argument, Call, CallFailed, Check, Kind, Plan, Refused
+from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Plan, Refused
 from vedette.actions.vault import VaultActions, by_hand, call
 
 _ATTEMPT = "sys/generate-root/attempt"
@@ -28,7 +28,10 @@ class KeyActions(VaultActions):
 
     def status(self, path: str) -> Mapping[str, Any]:
         """A state. Raises CannotLook."""
-        return self.read(path) or {}
+        found = self.read(path) or {}
+        if not {"started", "sealed", "term"} & found.keys():
+            raise CannotLook(f"{self.vault.server} {path}: no state in the answer", "see that address is Vault's own")
+        return found
 
     def holds(self, expects: Mapping[str, Any]) -> tuple[bool | None, str]:
         """As `VaultActions.holds`: no attempt under way, a new key term, sealed or not."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from vedette.actions.base import Argument, Call, CannotLook, Check, Kind, Plan, Refused
 from vedette.actions.vault import (
     Found,
@@ -180,7 +182,7 @@ class RevokeEntity(VaultActions):
         remains = ["its logins: it gets new tokens as long as it is enabled"] if stays else []
         plan = _several(self, ENTITY, given, found, me, f"of the entity {name} ({id_})", remains)
         if stays or entity.get("disabled"):
-            return plan
+            return msgspec.structs.replace(plan, undo="")
         calls = [self._switch(id_, name, on=False), *plan.calls]
         does = f"disable the entity {name} ({id_}) and revoke its {len(plan.calls)} tokens"
         breaks = [f"{name} can neither log in nor use a token, batch tokens included", *plan.breaks]
@@ -227,7 +229,7 @@ class RevokeEntity(VaultActions):
             return super().holds(expects)
         found = self.read(f"identity/entity/id/{quoted(str(expects['entity']))}")
         if found is None:
-            return bool(expects["disabled"]), "there is no such entity any more"
+            return expects["disabled"] or None, "there is no such entity any more"
         return bool(found.get("disabled")) == expects["disabled"], ""
 
     def verify(self, plan: Plan) -> Sequence[Check]:
