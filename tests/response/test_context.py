@@ -77,6 +77,13 @@ def alert_on(line: bytes, proxies: Sequence[TrustedProxy] = (), **more: Any) -> 
     return Alert(**said | more)
 
 
+def shows_token(line: bytes) -> bytes:
+    """The same request with a token."""
+    record = json.loads(line)
+    record["user"]["extra"] = {"authentication.kubernetes.io/credential-id": ["JTI=4f57ae5a"]}
+    return json.dumps(record).encode() + b"\n"
+
+
 def around(folder: Path, line: bytes, **more: Any) -> Context:
     """What surrounds the act of a line."""
     return of_evidence(folder, alert_on(line, more.get("proxies", ())), **more)
@@ -283,6 +290,17 @@ def test_the_act_of_a_login_is_found_by_its_line(tmp_path: Path) -> None:
     assert [one.raw for one in context.events] == [act.rstrip(b"\n")]
     assert context.habit is not None
     assert (context.habit.acts, context.habit.same_kind) == (1, 1)
+
+
+def test_an_alert_that_names_no_act_is_met_by_who_did_what(tmp_path: Path) -> None:
+    """Loki's ruler tells actor, address and object, some minutes after the act."""
+    act = shows_token(kube(CI, "get", "vault/secrets/db", 0))
+    keep(tmp_path, [kube(CI, "get", "vault/secrets/db", -3000), kube(CI, "get", "vault/secrets/other", -5), act])
+    seen = int(BASE + 240) * 10**9
+    context = of_evidence(tmp_path, alert_on(act, act="", last_act="", first_seen=seen, last_seen=seen))
+    assert [one.act for one in context.events] == [event_of(act).act]
+    assert [step.actor for step in context.lineage] == [CI]
+    assert context.troubles == []
 
 
 def test_an_act_that_is_not_kept_any_more_is_a_trouble(tmp_path: Path) -> None:

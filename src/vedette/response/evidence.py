@@ -23,7 +23,7 @@ from vedette.response.kept import Kept, reaches
 from vedette.response.lineage import MOST_PARENTS
 from vedette.response.needles import begun, cut, holds, needles
 from vedette.response.second import Second
-from vedette.response.subject import act_needles, subject_of
+from vedette.response.subject import act_needles, is_own, subject_of
 from vedette.sources.ahead import ahead
 from vedette.store.segments import frames, names
 
@@ -130,8 +130,8 @@ class _Evidence:
 
     def _first(self) -> Event | None:
         """A record of the alert's first act, the one that says most."""
-        subject, best = subject_of(self._alert), None
-        wanted = tuple(one for act in act_needles(subject)[:1] for one in act)
+        best = None
+        wanted = tuple(one for act in act_needles(subject_of(self._alert))[:1] for one in act)
         if not wanted:
             return None
         for segments in self._sources:
@@ -142,7 +142,7 @@ class _Evidence:
                 for batch in sieve.take(block, wanted)[0]:
                     for index in range(len(batch.records)):
                         event = self._shapes.whole(batch, index)
-                        if event is None or event.act != subject.act or event.format != subject.format:
+                        if event is None or not is_own(self._alert, event):
                             continue
                         if event.final:
                             return event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from vedette.alert import Alert
@@ -17,7 +18,7 @@ from vedette.response.habit import Habits
 from vedette.response.lineage import Lineage, about, may_tell, shown
 from vedette.response.needles import Needles, holds, needles
 from vedette.response.rows import Rows
-from vedette.response.subject import act_needles, actor_needles, known, subject_of
+from vedette.response.subject import act_needles, actor_needles, is_own, known, subject_of
 from vedette.scan import Plan, Scanner
 from vedette.stamp import stamp
 
@@ -71,7 +72,7 @@ class Gathering:
         same = ("", "", "") if first is None else (agent_of(first), verb_of(first), act_of(first).kind)
         self._habits = Habits(self.subject, *same, window[0])
         self._activities = Activities(activities, self.subject)
-        self._rows = Rows(self.subject)
+        self._rows = Rows(self.subject, partial(is_own, alert))
         self.lineage = Lineage(self.subject, first)
         self.actor: Needles = actor_needles(self.subject)
         self.records = 0

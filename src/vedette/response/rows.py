@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from vedette.event import Event
@@ -30,18 +30,19 @@ class _Deed:
 class Rows:
     """Takes whole records."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, own: Callable[[Event], bool]) -> None:
+        """`own`: whether a record is of the alert's own acts."""
         self.subject = subject
+        self._is_own = own
         self.events: list[Event] = []
         self.dropped = 0
         """Records of further acts, where there were too many."""
         self._deeds: dict[str, _Deed] = {}
-        self._own = {one for one in (subject.act, subject.last_act) if one}
         self._had: set[bytes] = set()
 
     def take(self, event: Event, *, token: bool) -> None:
         """One record of the window; `token`: it shows the alert's token."""
-        if event.act in self._own and len(self.events) < MOST_EVENTS and event.raw not in self._had:
+        if len(self.events) < MOST_EVENTS and self._is_own(event) and event.raw not in self._had:
             self._had.add(event.raw)
             self.events.append(event)
         table = self._table(event, token=token)

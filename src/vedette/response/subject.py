@@ -13,6 +13,9 @@ from vedette.response.lineage import made, shown
 from vedette.response.needles import Needles, needles
 
 _ENTITY = re.compile(r"\(([0-9a-f]{8}-[0-9a-f-]{27})\)\Z")
+EARLIER = 900_000_000_000
+"""The ruler looks every so often, and at lines of some minutes: by so much an act lies before its alert, in
+nanoseconds."""
 
 
 def subject_of(alert: Alert) -> Subject:
@@ -24,6 +27,18 @@ def known(subject: Subject, event: Event) -> Subject:
     """With what the record of its act says besides."""
     tokens = dict.fromkeys((*shown(event), *((made(event),) if made(event) else ())))
     return replace(subject, tokens=tuple(tokens), entity=event.text("entity"))
+
+
+def is_own(alert: Alert, event: Event) -> bool:
+    """A record of the alert's first or last act. An alert of Loki's ruler names no act: then one by the same actor from
+    the same address on the same object, a little before it or as long as it lasted."""
+    if event.format != alert.source:
+        return False
+    if alert.act:
+        return event.act in (alert.act, alert.last_act)
+    told = ((alert.actor, "actor"), (alert.address, "address"), (alert.object, "object"))
+    said = [(text, event.text(name)) for text, name in told if text]
+    return bool(said) and all(a == b for a, b in said) and alert.first_seen - EARLIER <= event.time <= alert.last_seen
 
 
 def act_needles(subject: Subject) -> tuple[Needles, ...]:
