@@ -9,18 +9,27 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab.built import CannotBuild, NoPart, build_missing
+from lab.built import CannotBuild, NoPart, build_for_tests, build_missing
 
 
 def main() -> int:
     """0: built, or ended by Ctrl-C or SIGTERM; 2: something is missing, or does not start."""
     parser = argparse.ArgumentParser(prog="python -m lab", description="Real servers on loopback, and vedette on them.")
-    parser.add_argument("--build", action="store_true", help="build what is missing, and end")
+    parser.add_argument(
+        "--build",
+        nargs="?",
+        choices=("servers", "all"),
+        const="servers",
+        help="build what is missing, and end; all: the oracles of tests too, and go on where one cannot be built",
+    )
     parser.add_argument("--folder", default="", help="where everything is kept; left out: a folder that is thrown away")
     parser.add_argument(
         "--kube-by", choices=("webhook", "file"), default="webhook", help="how audit events come to vedette (webhook)"
     )
     args = parser.parse_args()
+    if args.build == "all":
+        build_for_tests(say)
+        return 0
     try:
         build_missing(say)
     except CannotBuild as error:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -40,6 +41,8 @@ class Built:
     """A cold build takes less than half of them on two cores."""
     tags: str = ""
     """VAULT_TAGS."""
+    oracle: bool = False
+    """A program of ours around its module, for `oracles/`: what it is built from lies a folder deeper."""
 
 
 PARTS = (
@@ -50,6 +53,13 @@ PARTS = (
     Built("loki", "loki", 15),
     Built("promtail", "promtail", 10),
 )
+"""The lab's servers."""
+ORACLES = (
+    Built("loki", "logql-oracle", 10, oracle=True),
+    Built("kube-apiserver", "audit-policy-oracle", 10, oracle=True),
+    Built("vault-filter", "audit-filter-oracle", 5, oracle=True),
+)
+"""Other people's evaluators, which only tests ask."""
 
 
 def folder() -> Path:
@@ -76,17 +86,34 @@ def packaged(*names: str) -> Path:
 
 
 def build_missing(say: Callable[[str], None]) -> None:
-    """Build what is not there, and what was built from another version; `say` is told of each. Raises CannotBuild."""
+    """Build the servers that are not there, and those that were built from another version; `say` is told of each.
+    Raises CannotBuild."""
     for one in PARTS:
-        stamp = folder() / f".{one.binary}.stamp"
-        # A binary without a stamp was put there by somebody else.
-        fresh = not stamp.exists() or stamp.read_text().strip() == _stamp(one)
-        if os.access(folder() / one.binary, os.X_OK) and fresh:
-            continue
-        _check_go(one.binary)
-        say(f"building {one.binary}, up to {one.minutes} minutes")
-        _build(one)
-        stamp.write_text(f"{_stamp(one)}\n")
+        _build_missing(one, say)
+
+
+def build_for_tests(say: Callable[[str], None]) -> None:
+    """The same for the oracles as well; what cannot be built is named, and must not cost the others."""
+    for one in (*PARTS, *ORACLES):
+        try:
+            if not _build_missing(one, say):
+                say(f"{one.binary} is there already")
+        except CannotBuild as error:
+            say(f"{error}; tests that need it skip")
+
+
+def _build_missing(one: Built, say: Callable[[str], None]) -> bool:
+    """Whether it had to be built."""
+    stamp = folder() / f".{one.binary}.stamp"
+    # A binary without a stamp was put there by somebody else.
+    fresh = not stamp.exists() or stamp.read_text().strip() == _stamp(one)
+    if os.access(folder() / one.binary, os.X_OK) and fresh:
+        return False
+    _check_go(one.binary)
+    say(f"building {one.binary}, up to {one.minutes} minutes")
+    _build(one)
+    stamp.write_text(f"{_stamp(one)}\n")
+    return True
 
 
 def go_version(said: str) -> tuple[int, ...]:
@@ -113,24 +140,31 @@ def _build(one: Built) -> None:
     folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new.", dir=folder()) as new:
         command = ["bash", str(HERE / "parts" / "build.sh"), one.component, new, one.binary]
+        # In a group of its own: what `go` started ends with it, at the end of its time or at Ctrl-C.
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "VAULT_TAGS": one.tags},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                command,
-                env={**os.environ, "VAULT_TAGS": one.tags},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=one.minutes * 60,
-            )
-        except subprocess.TimeoutExpired:
-            raise CannotBuild(f"{one.binary} was not built within {one.minutes} minutes") from None
-        if done.returncode != 0:
-            raise CannotBuild(f"{one.binary} could not be built: " + "\n".join(done.stdout.splitlines()[-5:]))
+            said, _ = process.communicate(timeout=one.minutes * 60)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.communicate()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise CannotBuild(f"{one.binary} was not built within {one.minutes} minutes") from None
+            raise
+        if process.returncode != 0:
+            raise CannotBuild(f"{one.binary} could not be built: " + "\n".join(said.splitlines()[-5:]))
         (Path(new) / one.binary).replace(folder() / one.binary)
 
 
 def _stamp(one: Built) -> str:
-    """What a binary was built from, as `.ci/run` writes it: the files of its module, and its tags."""
-    files = sorted(path for path in (HERE / "parts" / one.component).iterdir() if path.is_file())
+    """What a binary was built from: the files of its module, and its tags."""
+    within = HERE / "parts" / one.component
+    found = [*within.iterdir(), *(within.glob("*/*") if one.oracle else ())]
+    files = sorted((path for path in found if path.is_file()), key=str)
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16] + f"-{one.tags}"

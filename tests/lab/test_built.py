@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
-from lab.built import GO, PARTS, CannotBuild, NoPart, build_missing, go_version, packaged, part
+from lab import built
+from lab.built import (
+    GO,
+    ORACLES,
+    PARTS,
+    Built,
+    CannotBuild,
+    NoPart,
+    build_for_tests,
+    build_missing,
+    go_version,
+    packaged,
+    part,
+)
 
 from tests.scans import ROOT
 
@@ -76,9 +90,45 @@ def test_a_missing_program_is_a_reason_to_skip(empty: Path) -> None:
         packaged("there-is-none")
 
 
-def test_ci_builds_the_same() -> None:
-    """`.ci/run` and `make lab` agree on what is built, with which tags, and by which Go."""
+def test_what_cannot_be_built_does_not_cost_the_others(empty: Path) -> None:
+    """Each that is missing is named, those that are there as well; whoever calls goes on."""
+    test_what_is_there_is_not_built(empty)
+    (empty / "parts" / "vault").unlink()
+    said: list[str] = []
+    build_for_tests(said.append)
+    there = [one.binary for one in PARTS if one.binary != "vault"]
+    assert [line.split()[0] for line in said if line.endswith("is there already")] == there
+    skipped = [line.split()[0] for line in said if line.endswith("tests that need it skip")]
+    assert skipped == ["vault", *(one.binary for one in ORACLES)]
+
+
+def test_a_build_that_takes_too_long_ends_with_all_it_started(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler that the script started, too: it holds the pipe that is read to its end."""
+    (empty / "lab" / "parts").mkdir(parents=True)
+    (empty / "lab" / "parts" / "build.sh").write_text("sleep 300 & wait\n")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr(built, "HERE", empty / "lab")
+    began = time.monotonic()
+    with pytest.raises(CannotBuild, match="was not built within"):
+        built._build(Built("etcd", "etcd", 1 / 60))  # type: ignore[arg-type] # a second, for a test
+    assert time.monotonic() - began < 200
+
+
+def test_an_oracle_is_built_anew_when_its_source_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of the same module is not."""
+    oracle = tmp_path / "parts" / "loki" / "oracle"
+    oracle.mkdir(parents=True)
+    (oracle.parent / "go.mod").write_text("module m\n")
+    (oracle / "main.go").write_text("package main\n")
+    monkeypatch.setattr(built, "HERE", tmp_path)
+    stamps = [built._stamp(Built("loki", "loki", 1)), built._stamp(Built("loki", "o", 1, oracle=True))]
+    (oracle / "main.go").write_text("package main // other\n")
+    assert built._stamp(Built("loki", "loki", 1)) == stamps[0]
+    assert built._stamp(Built("loki", "o", 1, oracle=True)) != stamps[1]
+
+
+def test_ci_builds_what_the_lab_does() -> None:
+    """`.ci/run` has no list of its own."""
     text = (ROOT / ".ci" / "run").read_text("utf-8")
-    assert "go_needed=" + ".".join(map(str, GO)) in text
-    for one in PARTS:
-        assert f"{'VAULT_TAGS=minimal ' if one.tags else ''}part {one.component} {one.binary} {one.minutes}\n" in text
+    assert "\npython3 -m lab --build all\n" in text
+    assert not any(one.binary in text for one in (*PARTS, *ORACLES))
