@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from vedette import app, wiring
 from vedette.actions import ACTIONS
 from vedette.alert import Alert, record
+from vedette.clients.loki import LokiClient
+from vedette.clients.reading import base_url
 from vedette.drills.base import marked
 from vedette.escape import terminal
 from vedette.network import Networks
+from vedette.render.logql import JOBS
 from vedette.response.activities import Activity
 from vedette.response.briefing import Briefing
 from vedette.response.context import Context
@@ -18,12 +22,15 @@ from vedette.response.details import details_of
 from vedette.response.evidence import of_evidence
 from vedette.response.facts import Known, facts, leaning
 from vedette.response.grounds import grounds
+from vedette.response.kept import Kept
+from vedette.response.loki_context import of_loki
 from vedette.response.offers import offers
 from vedette.rule import Rule
 from vedette.runbook import values_of
 from vedette.settings import Settings
-from vedette.store.alerts import OWN, Kept
-from vedette.store.incidents import Incident, Incidents
+from vedette.store.alerts import OWN
+from vedette.store.alerts import Kept as Stored
+from vedette.store.incidents import Incidents
 from vedette.store.visit import Visit
 
 _HOUR = 3_600_000_000_000
@@ -58,7 +65,7 @@ def brief(settings: Settings, visit: Visit | None, alert: Alert, rules: Sequence
         grounds([alert, *known.others]),
         visit.alerts.deeds(alert.id) if visit is not None else (),
         visit.actions.listed(alert=alert.id) if visit is not None else (),
-        incidents_of(visit, alert.id) if visit is not None else (),
+        Incidents(visit.database).of_alert(alert.id) if visit is not None else (),
     )
 
 
@@ -105,7 +112,7 @@ def _drill(visit: Visit, alert: Alert) -> str:
     return ""
 
 
-def _judged(visit: Visit, kept: Kept) -> tuple[tuple[str, str], ...]:
+def _judged(visit: Visit, kept: Stored) -> tuple[tuple[str, str], ...]:
     """What people said of earlier episodes of the same group."""
     said = visit.alerts.verdicts(kept.alert.rule)
     same = (visit.alerts.get(id_) for id_ in said if id_ != kept.alert.id)
@@ -127,22 +134,59 @@ def _others(visit: Visit, alert: Alert, context: Context) -> tuple[Alert, ...]:
     return tuple(sorted(found, key=lambda one: (one.first_seen, one.id)))
 
 
-def incidents_of(visit: Visit, alert: str) -> list[Incident]:
-    """The incidents that an alert belongs to, the latest first."""
-    incidents = Incidents(visit.database)
-    return [
-        one
-        for one in incidents.listed(closed=True)
-        if any(entry.alert is not None and entry.name == alert for entry in incidents.entries(one.id))
-    ]
+def context_of(
+    settings: Settings, folder: Path, alert: Alert, hours: float, place: str = "", loki: str = ""
+) -> Context:
+    """What surrounds an alert.
+
+    `place`: evidence or loki; nothing: the evidence, but where none is kept and the settings name a Loki, that. `loki`:
+    the URL of another. Raises OSError, app.Wrong where there is no Loki to ask.
+    """
+    proxies = app.trusted_proxies(settings)
+    activities = [Activity(*one) for one in settings.activities()]
+    asked = lokis(settings, loki)
+    if not place:
+        place = "loki" if loki or (asked and not Kept(folder, 0).sources()) else "evidence"
+    if place == "evidence":
+        return of_evidence(folder, alert, hours=hours, proxies=proxies, activities=activities)
+    if not asked:
+        raise app.Wrong(["which Loki? none is named in sources.loki: give --loki URL"])
+    first, *others = asked
+    try:
+        client = LokiClient(
+            base_url(first.url), tenant=first.tenant, token_file=first.token_file, ca_file=first.ca_file
+        )
+    except ValueError as error:
+        raise app.Wrong([f"{first.url}: {error}"]) from error
+    try:
+        found = of_loki(client, first.queries, alert, hours=hours, proxies=proxies, activities=activities)
+    finally:
+        client.close()
+    found.troubles += [f"{one.url} was not asked: --loki {one.url} asks it" for one in others]
+    return found
 
 
-def context_of(settings: Settings, folder: Path, alert: Alert, hours: float) -> Context:
-    """What surrounds an alert in the kept evidence. Raises OSError."""
-    return of_evidence(
-        folder,
-        alert,
-        hours=hours,
-        proxies=app.trusted_proxies(settings),
-        activities=[Activity(*one) for one in settings.activities()],
-    )
+class Place(NamedTuple):
+    """A Loki, and the log queries that give its logs."""
+
+    url: str
+    tenant: str
+    token_file: str
+    ca_file: str
+    queries: tuple[str, ...]
+
+
+def lokis(settings: Settings, url: str) -> list[Place]:
+    """Those of `sources.loki`, one for each address and tenant; or the one at `url`, by the streams that shippers make.
+
+    A token is shown only to the address that the settings give it for.
+    """
+    found: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
+    for one in settings.sources.loki:
+        key = (one.url, one.tenant, one.token_file, one.ca_file)
+        found[key] = (*found.get(key, ()), one.query)
+    places = [Place(*key, queries) for key, queries in found.items()]
+    if not url:
+        return places
+    named = [one for one in places if one.url.rstrip("/") == url.rstrip("/")]
+    return named or [Place(url, "", "", "", tuple(f'{{job="{job}"}}' for job in JOBS.values()))]

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import pytest
 from lab import acts
 from lab.acts import ACTS, Act
+from lab.asking import ask
 from lab.built import packaged
-from lab.hops import opened
+from lab.hops import by_loki, opened
 from lab.kube import RBAC
 from lab.lab import Lab
 from lab.process import until
@@ -294,3 +295,24 @@ def post_mortem(responder: Responder, shown: str, story: Story) -> None:
     assert story.action in page
     assert "by `ann`" in page
     assert (responder.folder / f"incident-{number}.tar").stat().st_size > 0
+
+
+def test_an_alert_of_the_ruler_is_answered(responder: Responder) -> None:
+    """It is in no store: found at Alertmanager, its context in Loki; what is decided and done is kept all the same."""
+    lab = responder.lab
+    act = ACTS["K8"](lab)
+    by_loki(lab, act)
+    (held,) = [
+        one
+        for one in ask("GET", f"{lab.ruler_alertmanager.url}/api/v2/alerts")[1]
+        if one["labels"].get("rule_id") == "K8" and act.mark in json.dumps(one)
+    ]
+    alert = held["fingerprint"]
+    words = responder.words("respond", alert, "--by", "ann", "--loki", lab.loki.url)
+    typed = {**answers(responder, act, STORIES["K8"]), r"open an incident": "y"}
+    code, shown = walk([*words, "--alertmanager", lab.ruler_alertmanager.url], typed, responder.folder)
+    assert code == 0, shown
+    assert "from Loki" in shown
+    assert [one.state for one in responder.acted(alert)] == [APPLIED], shown
+    assert STORIES["K8"].holds(responder, act), shown
+    post_mortem(responder, shown, STORIES["K8"])

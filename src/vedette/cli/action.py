@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ examples:
   vedette action rights kube.suspend-actor | kubectl apply -f -
   vedette action plan host.remove-key SHA256:… user=dev host=node-1
 """
+_HELD = re.compile(r"[0-9a-f]{16}")
 _ID = "its id, or the beginning of it, four characters at least"
 
 
@@ -257,7 +259,7 @@ def _named(answers: Answers, given: str) -> Acted:
 
 
 def _alert(answers: Answers, given: str) -> str:
-    """The whole id of an alert that is named by its beginning. Raises app.Wrong."""
+    """The whole id of an alert that is named by its beginning, or a whole one of Alertmanager's. Raises app.Wrong."""
     from vedette import app
     from vedette.cli.alert_desk import Desk
 
@@ -265,6 +267,9 @@ def _alert(answers: Answers, given: str) -> str:
         return ""
     if answers.visit is None:
         raise app.Wrong([f"{answers.folder}: no store here, so that no alert can be named; --state names its folder"])
+    if _HELD.fullmatch(given) and answers.visit.alerts.get(given) is None:
+        # A fingerprint of Alertmanager's: an alert of Loki's ruler is in no store.
+        return given
     return Desk(answers.settings, answers.visit).named(given).alert.id
 
 

@@ -68,6 +68,11 @@ class Held:
         return nanoseconds(self.alert.starts_at)
 
     @property
+    def ends(self) -> int:
+        """Until when it holds unless it is posted again, nanoseconds since 1970."""
+        return nanoseconds(self.alert.ends_at)
+
+    @property
     def word(self) -> str:
         """How it is: open, acked, silenced."""
         if not self.silent:

@@ -20,6 +20,8 @@ examples:
   vedette respond 7d1b --print                    all of it as a Markdown page; nothing is asked, nothing is recorded
   vedette respond 7d1b --hours 6                  what its actor, address and token did six hours before and after
   vedette respond 7d1b --read-only                decide and note, but apply no action
+  vedette respond 7d1b --context loki             what surrounds it, out of the Loki in sources
+  vedette respond 90ab --from alertmanager        an alert of Loki's ruler
 """
 _MOST_HOURS = 24 * 14
 
@@ -35,6 +37,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hours", type=float, default=1.0, metavar="N", help="how much before and after it is looked at (default: 1)"
     )
+    parser.add_argument(
+        "--context",
+        choices=("evidence", "loki"),
+        default="",
+        help="where what surrounds it is read; default: the kept evidence, and where none is kept the Loki in sources",
+    )
+    parser.add_argument("--loki", default="", metavar="URL", help="the Loki to read, in place of the one in sources")
+    parser.add_argument(
+        "--from",
+        dest="place",
+        choices=("store", "alertmanager"),
+        default="store",
+        help="where the alert is: the store (default), or the Alertmanagers of the settings, for those of Loki's ruler",
+    )
+    parser.add_argument(
+        "--alertmanager",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="--from alertmanager, this one; again for each further member of its cluster",
+    )
     parser.add_argument("--state", metavar="DIR", default="", help="the folder of the store, as with `vedette watch`")
     parser.add_argument("--read-only", action="store_true", help="no action is applied, as actions.mode does")
     parser.add_argument("--by", default="", metavar="NAME", help="who decides; default: you")
@@ -46,14 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: walked to its end, or printed; 1: left before that; 2: a wrong call, no such alert, no store."""
     from vedette import app
-    from vedette.cli.alert_desk import Desk
     from vedette.store.database import StoreError
 
     try:
         _check(args)
-        desk = Desk.opened(args)
+        desk, alert = _opened(args)
         try:
-            return _respond(desk, args)
+            return _respond(desk, args, alert)
         finally:
             desk.close()
     except (app.Wrong, StoreError) as error:
@@ -71,8 +93,23 @@ def _check(args: argparse.Namespace) -> None:
         raise app.Wrong(["nobody is here to be asked: --print prints the page"])
 
 
-def _respond(desk: Desk, args: argparse.Namespace) -> int:
-    alert = desk.named(args.id).alert
+def _opened(args: argparse.Namespace) -> tuple[Desk, Alert]:
+    """Raises app.Wrong, StoreError."""
+    if args.alertmanager or args.place == "alertmanager":
+        from vedette.cli import respond_held
+
+        return respond_held.opened(args)
+    from vedette.cli.alert_desk import Desk
+
+    desk = Desk.opened(args)
+    try:
+        return desk, desk.named(args.id).alert
+    except BaseException:
+        desk.close()
+        raise
+
+
+def _respond(desk: Desk, args: argparse.Namespace, alert: Alert) -> int:
     told = briefing(desk, args, alert)
     if args.page:
         from vedette.response.page import page
@@ -89,6 +126,6 @@ def briefing(desk: Desk, args: argparse.Namespace, alert: Alert) -> Briefing:
     from vedette import responding
 
     def read(one: Alert) -> Context:
-        return responding.context_of(desk.settings, desk.visit.folder, one, args.hours)
+        return responding.context_of(desk.settings, desk.visit.folder, one, args.hours, args.context, args.loki)
 
     return responding.brief(desk.settings, desk.visit, alert, args.rules, read)

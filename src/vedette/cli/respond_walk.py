@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from vedette.cli.alert_desk import SHORT, Desk, clean, who
 from vedette.cli.respond_screen import show_head, show_part, wrapped
 from vedette.escape import shell, terminal
-from vedette.responding import incidents_of
 from vedette.response.briefing import Briefing
 from vedette.response.facts import DRILL, FALSE
 from vedette.response.offers import Offer
 from vedette.response.parts import Part, done, parts
 from vedette.response.said import Said
 from vedette.store.actions import APPLIED, Acted
+from vedette.store.incidents import Incidents
 
 _REAL, _FALSE, _LATER = "real", "false", "later"
 _LONGEST = 10_000
@@ -39,6 +39,8 @@ class Walk:
         self._by = who(args)
         self._id = briefing.alert.id
         self._short = briefing.alert.id[:SHORT]
+        self._held = briefing.kept is None
+        """Alertmanager holds it, and no store: it has no record but what is decided here."""
 
     def walk(self) -> int:
         """0: to the end; 1: left before."""
@@ -69,7 +71,9 @@ class Walk:
         if kept is not None and kept.acked:
             return
         if self._yes("acknowledge it, so that others see that somebody is here?", default=True):
-            self._run("alerts", "ack", self._short, "--by", self._by)
+            self._run(
+                "alerts", "ack", self._short, *(("--from", "alertmanager") if self._held else ()), "--by", self._by
+            )
 
     def _decide(self) -> tuple[str, str]:
         """What a person says it is, and why."""
@@ -133,6 +137,9 @@ class Walk:
             print(wrapped(("SEV1 is suggested:", Said(ground))))
         if any(not one.closed for one in self._told.incidents):
             return
+        if self._held:
+            self._incident_of_held()
+            return
         open_ones = self._open_incidents()
         for number, title in open_ones:
             print(f"  incident {number}: {terminal(title, 80)}")
@@ -148,6 +155,17 @@ class Walk:
                 self._run("incident", "add", word, *self._with_others(), "--by", self._by)
                 return
             print(f"  {terminal(word)!r} is no open incident")
+
+    def _incident_of_held(self) -> None:
+        """An alert of no store cannot be added to one; what was done about it can."""
+        if not self._yes("open an incident for it?", default=False):
+            return
+        before = {number for number, _ in self._open_incidents()}
+        self._run("incident", "open", self._reason("what is it about? (its title)"), "--by", self._by)
+        for number in {number for number, _ in self._open_incidents()} - before:
+            self._run("incident", "note", str(number), f"Alertmanager's alert {self._id}", "--by", self._by)
+            for one in self._acted():
+                self._run("incident", "add", str(number), "--action", one.id, "--by", self._by)
 
     def _with_others(self) -> list[str]:
         others = [one.id for one in self._told.others]
@@ -169,6 +187,10 @@ class Walk:
 
     def _close(self, verdict: str, why: str) -> None:
         kept = self._desk.visit.alerts.get(self._id)
+        if self._held and verdict != _LATER:
+            print(
+                f"\nit ends by itself once the ruler finds it no more; until then: vedette alerts silence {self._short}"
+            )
         if verdict == _LATER or kept is None or kept.state != "open":
             return
         if self._yes("close the alert?", default=verdict == _FALSE):
@@ -178,8 +200,9 @@ class Walk:
         visit = self._desk.visit
         lines = list(done(visit.alerts.deeds(self._id), self._acted(), visit.alerts.get(self._id)))
         show_part(Part("Done so far", lines), self._told)
-        print(f"\n  $ vedette respond {self._short} --print       all of it as a page")
-        for one in incidents_of(visit, self._id):
+        ending = "--from alertmanager --print" if self._held else "--print       all of it as a page"
+        print(f"\n  $ vedette respond {self._short} {ending}")
+        for one in Incidents(visit.database).of_alert(self._id):
             print(f"  $ vedette incident show {one.id}             its timeline, and the steps of the escalation")
             print(f"  $ vedette incident export {one.id}           the post-mortem, with its evidence")
 
@@ -187,8 +210,6 @@ class Walk:
         return self._desk.visit.actions.listed(alert=self._id)
 
     def _open_incidents(self) -> list[tuple[int, str]]:
-        from vedette.store.incidents import Incidents
-
         return [(one.id, one.title) for one in Incidents(self._desk.visit.database).listed(closed=False)]
 
     def _note(self, did: str, said: str) -> None:
@@ -210,7 +231,11 @@ class Walk:
         args = self._args
         if args.config:
             yield from ("--config", args.config)
-        yield from ("--state", str(self._desk.visit.folder))
+        if words[0] == "alerts" and self._held:
+            for url in args.alertmanager:
+                yield from ("--alertmanager", url)
+        else:
+            yield from ("--state", str(self._desk.visit.folder))
         if words[0] == "action" and args.read_only:
             yield "--read-only"
         if words[0] == "tune":
