@@ -7,9 +7,11 @@ one's own only. So an empty list proves something only where what is others' is 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -65,17 +67,13 @@ class AuthentikActions:
         """Let go of connections."""
         self.authentik.close()
 
-    def listed(self, path: str, right: str, query: Mapping[str, str], most: int = 0) -> list[Object]:
-        """The objects of a list; `most`: no more than some page with that many. Raises CannotLook."""
-        found: list[Object] = []
+    def each(self, path: str, right: str, query: Mapping[str, str]) -> Iterator[Object]:
+        """The objects of a list, read page by page as they are taken. Raises CannotLook."""
         try:
             for page in self.authentik.pages(path, query):
-                found += page
-                if most and len(found) >= most:
-                    break
+                yield from page
         except (NoAnswer, BadSecret, AuthentikRefused) as error:
             raise self._cannot(path, error, right) from error
-        return found
 
     def read(self, path: str, right: str) -> Object | None:
         """One object; None where there is none. Raises CannotLook."""
@@ -101,7 +99,7 @@ class AuthentikActions:
             raise Refused(f"{text!r} is no user", "its username, e-mail address or number, as authentik lists it")
         found: dict[int, User] = {}
         for key in ("username", "email"):
-            for one in self.listed(USERS, _VIEW_USER, {key: text}):
+            for one in self.each(USERS, _VIEW_USER, {key: text}):
                 # The server may take a filter more loosely than it was meant.
                 if one.get(key) == text:
                     user = self._user_of(one)
@@ -124,17 +122,18 @@ class AuthentikActions:
         if found:
             named = "; ".join(map(str, found[:_SHOWN]))
             return Refused(f"{text!r} is {len(found)} users: {named}", "give the number of one")
-        if not me.superuser and all(one.get("pk") == me.pk for one in self.listed(USERS, _VIEW_USER, {}, most=2)):
+        if not me.superuser and all(one.get("pk") == me.pk for one in self.each(USERS, _VIEW_USER, {})):
             return CannotLook(
                 f"{self.authentik.url(USERS)}: nobody is shown but vedette's own account", f"grant {_VIEW_USER}"
             )
-        near = [self._user_of(one) for one in self.listed(USERS, _VIEW_USER, {"search": text}, most=1)[:_SHOWN]]
-        mend = f"did you mean {'; '.join(map(str, near))}?" if near else "upper and lower case count"
+        near = [self._user_of(one) for one in islice(self.each(USERS, _VIEW_USER, {"search": text}), _SHOWN)]
+        count = "upper and lower case count; leave out a prefix that an API server puts before (oidc:)"
+        mend = f"did you mean {'; '.join(map(str, near))}?" if near else count
         return Refused(f"authentik has no user {text!r}", mend)
 
     def sees_others(self, path: str, right: str, me: User) -> bool:
         """Whether what is not vedette's own is shown in a list. Raises CannotLook."""
-        return me.superuser or any(owner(one) not in (None, me.pk) for one in self.listed(path, right, {}, most=1))
+        return me.superuser or any(owner(one) not in (None, me.pk) for one in self.each(path, right, {}))
 
     def do(self, call: Call) -> str:
         """As `base.Action` has it; what somebody else did meanwhile counts as done."""
@@ -189,7 +188,7 @@ class AuthentikActions:
 
     def users(self, query: Mapping[str, str]) -> list[User]:
         """Those who meet a filter. Raises CannotLook."""
-        return [self._user_of(one) for one in self.listed(USERS, _VIEW_USER, query)]
+        return [self._user_of(one) for one in self.each(USERS, _VIEW_USER, query)]
 
     def _cannot(self, path: str, error: Exception, right: str) -> CannotLook:
         if isinstance(error, BadSecret):
@@ -217,8 +216,6 @@ def call(
     """One call; `path`: of the schema, every name in it quoted. By hand the token is in a file, not among the words."""
     words = ["curl", "-fsS", "-X", method, "-H", "@authentik.header"]
     if body is not None:
-        import json
-
         words += ["-H", "Content-Type: application/json", "--data", json.dumps(body)]
     command = " ".join(map(shell, [*words, authentik.url(path)]))
     return Call(method=method, path=f"{API}{path}", body=body, does=does, command=command, expects=expects, kept=kept)

@@ -31,7 +31,7 @@ class Deactivate(AuthentikActions):
             seen={user.path: f"{user.name}, {'active' if user.active else 'not active'}"},
             breaks=[
                 f"{user.name} can neither log in nor use a token of authentik's",
-                "since 2025 authentik deletes the user's access and refresh tokens with it: undo brings none back",
+                "recent versions delete the user's access and refresh tokens with it: undo brings none back",
             ]
             if calls
             else [],

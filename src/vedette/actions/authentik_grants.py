@@ -8,6 +8,7 @@ back-channel logout (providers/oauth2/signals.py); refresh tokens outlive it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -111,7 +112,7 @@ _ISSUED = (
 )
 
 
-class _Ends(AuthentikActions):
+class _Ends(AuthentikActions, ABC):
     """Deletes all that one user has in some collections."""
 
     name: str
@@ -144,18 +145,18 @@ class _Ends(AuthentikActions):
             found=rows,
         )
 
+    @abstractmethod
     def breaks(self, user: User) -> list[str]:
         """What is cut off."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remains(self, user: User) -> list[str]:
         """What is not reached."""
-        raise NotImplementedError
 
     def verify(self, plan: Plan) -> Sequence[Check]:
         """As `base.Action` has it; what came in between is seen too."""
         checks = list(super().verify(plan))
-        whose = {int(call_.expects["user"]) for call_ in plan.calls}
+        whose = {int(one.expects["user"]) for one in plan.calls}
         for pk in whose:
             if (user := self.by_number(pk)) is not None:
                 checks += self._nothing_left(user, plan)
@@ -185,7 +186,7 @@ class _Ends(AuthentikActions):
         if kind.by_name and user.name != user.name.strip():
             # Django's filters take blanks off at both ends.
             query = {}
-        found = {one.get(kind.key): one for one in self.listed(kind.path, kind.view, query) if owner(one) == user.pk}
+        found = {one.get(kind.key): one for one in self.each(kind.path, kind.view, query) if owner(one) == user.pk}
         return [found[key] for key in sorted(found, key=str)]
 
     def _end(self, user: User, kind: Collection, one: Object) -> Call:
@@ -253,9 +254,9 @@ def _agent(one: Object) -> str:
     parsed = one.get("user_agent")
     found = parsed if isinstance(parsed, dict) else {}
     names = [
-        str(part_.get("family") or "")
-        for part_ in (found.get("user_agent"), found.get("os"))
-        if isinstance(part_, dict) and part_.get("family") not in ("", "Other", None)
+        str(program["family"])
+        for program in (found.get("user_agent"), found.get("os"))
+        if isinstance(program, dict) and program.get("family") not in ("", "Other", None)
     ]
     return _text(" on ".join(names) or one.get("last_user_agent")) or "no user agent"
 
