@@ -96,6 +96,18 @@ def test_what_loki_has_is_told_as_evidence_is(server: LokiServer, client: LokiCl
     assert context.read_from == "Loki"
 
 
+def test_an_alert_of_the_ruler_is_met_by_who_did_what(server: LokiServer, client: LokiClient) -> None:
+    """It names no act, and began some minutes after it."""
+    act = shows("ruled", "vault/secrets/db", 0)
+    bring(server, [shows("ruled", "vault/secrets/other", -5), act], job="ruled")
+    seen = event_of(act).time + 240 * 10**9
+    alert = alert_on(act, act="", last_act="", first_seen=seen, last_seen=seen)
+    context = of_loki(client, ['{job="ruled"}'], alert)
+    assert [one.act for one in context.events] == [event_of(act).act]
+    assert [step.actor for step in context.lineage] == ["ruled"]
+    assert context.troubles == []
+
+
 def test_what_is_too_much_is_bounded_and_told(
     server: LokiServer, client: LokiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
