@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from vedette.alert import Alert
 from vedette.clients.base import BadSecret, NoAnswer
 from vedette.clients.loki import LokiClient, LokiRefused
@@ -37,8 +35,6 @@ _MOST_TOLD = 500
 """Lines that may tell where a token came from."""
 _LATE = 600_000_000_000
 """A line may reach Loki that much later than its record says, in nanoseconds."""
-_EARLY = 3_600_000_000_000
-"""An act may lie that long before the ruler's alert of it: it looks back five minutes, of a window an hour at most."""
 _DAY = 24 * HOUR
 
 
@@ -53,11 +49,8 @@ def of_loki(
 ) -> Context:
     """What surrounds an alert by the log queries that give its logs (`{job="kube-audit"}`); the window as of evidence.
 
-    What Loki does not answer is among the context's troubles, never raised. An alert of Loki's ruler does not name its
-    act: it is the latest one before it by the same actor at the same object.
+    What Loki does not answer is among the context's troubles, never raised.
     """
-    if not alert.act:
-        alert = _Asking(client, queries, alert, hours, proxies).with_act()
     return _Asking(client, queries, alert, hours, proxies).context(activities)
 
 
@@ -83,26 +76,6 @@ class _Asking:
         self._before(gathering)
         self._tokens(gathering)
         return gathering.context(self._reaches(), self._size, self._troubles, "Loki")
-
-    def with_act(self) -> Alert:
-        """The alert with its act, where that is found."""
-        alert, last = self._alert, None
-        wanted = _with(act_needles(subject_of(alert))[0])
-        start, end = alert.first_seen - _EARLY, alert.last_seen + _LATE
-        reader = self._shapes.reader()
-        for lines in self._lines(wanted, start, end, MOST_LINES, "of the alert's actor"):
-            for batch in reader.feed(lines):
-                for index in range(len(batch.records)):
-                    event = self._shapes.whole(batch, index)
-                    if event is not None and all(
-                        event.text(name) == getattr(alert, name) for name in ("actor", "object")
-                    ):
-                        last = event
-        if last is None:
-            return alert
-        return msgspec.structs.replace(
-            alert, act=last.act, last_act=last.act, first_seen=last.time, last_seen=last.time
-        )
 
     def _first(self) -> Event | None:
         """A record of the alert's first act, the one that says most."""
