@@ -193,6 +193,27 @@ def test_a_shipper_that_begins_to_drop_is_seen_before_the_old_records_are_gone()
         assert checked(name, seen([*healthy, *[changed] * 100])).state is State.READY
 
 
+@pytest.mark.parametrize(
+    ("name", "seen_all_the_same"),
+    [("K4", "exec_over_websocket"), ("K2", "watch_begun"), ("K3", "watch_begun"), ("K7", "")],
+)
+def test_a_stage_that_does_not_come_hides_what_needs_it(name: str, seen_all_the_same: str) -> None:
+    """A shell shows at its beginning, ResponseStarted, and what is over at once does not."""
+    begun = kube(stage="ResponseStarted", verb="watch")
+    came = seen([kube(stage="RequestReceived"), *[begun] * 60])
+    found = Shipped(came, NOW, rules_under=app.rules_under()).check(pack()[name])
+    assert found.state is State.BLIND
+    assert found.in_part is bool(seen_all_the_same)
+    assert "is at stage ResponseComplete, with which every request ends" in found.why
+    assert found.mend == "let the shipper send every record, as the server wrote it"
+    states = {one.name: one.state for one in found.variants}
+    if seen_all_the_same:
+        assert states[seen_all_the_same] is State.READY
+    if name == "K4":
+        blind = {one.name for one in found.blind}
+        assert blind == {"ephemeral_container_by_patch", "ephemeral_container_by_update", "only_received", "cut_event"}
+
+
 def test_writes_without_an_end_are_told_of() -> None:
     """A size limit that leaves large events out; the rules fire on the others."""
     found = seen([kube()] * 60)

@@ -67,7 +67,7 @@ def _shipped(given: Given) -> Link | None:
     from vedette.proof.links.shipped import Shipped
 
     completing = given.settings is not None and given.settings.watch.completion == "on"
-    return Shipped(given.seen, given.now, completing=completing)
+    return Shipped(given.seen, given.now, completing=completing, rules_under=given.rules_under)
 
 
 def _matched(given: Given) -> Link | None:

@@ -10,9 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vedette.cases import BadCase, RulesUnder
+from vedette.proof.audit_policy import STAGES, Written
+from vedette.proof.emission import Emission
+from vedette.proof.naming import Naming
 from vedette.proof.seen import Heard, Seen, SeenFormat, Tail
-from vedette.proof.verdict import LinkResult, State, Variant, told_by_all, worst
-from vedette.rule import Block, Detection, Node, Not, Op, Rule, Test, Text
+from vedette.proof.verdict import LinkResult, State, Variant, of_variants, told_by_all, worst
+from vedette.rule import Block, Detection, Node, Not, Op, Reaction, Rule, Test, Text
 
 NAME = "shipped"
 OBSERVATION = "observation"
@@ -32,7 +36,7 @@ _TRACED = 3600
 """Seconds for which a tracer's last word counts; it speaks at least once an hour."""
 BREAKING = frozenset({"source_silent", "source_trouble", "unparsed", "lag", "late", "cannot_look"})
 """Kinds of findings that say that events of a source are lost or late."""
-_END = "ResponseComplete"
+_BEGINNING, _END = "RequestReceived", "ResponseComplete"
 _AS_WRITTEN = "let the shipper send every record, as the server wrote it"
 _MENDS = {
     "kube_audit": "name the audit log, the webhook or Loki under sources: in vedette.yaml",
@@ -62,6 +66,7 @@ class _Part:
     why: str
     mend: str
     told_by: str
+    variants: tuple[Variant, ...]
 
 
 class _Judged(NamedTuple):
@@ -71,6 +76,8 @@ class _Judged(NamedTuple):
     why: str = ""
     mend: str = ""
     told_by: str = ""
+    variants: tuple[Variant, ...] = ()
+    """The rule's cases, where some of them come all the same."""
 
 
 class Shipped:
@@ -78,11 +85,15 @@ class Shipped:
 
     name = NAME
 
-    def __init__(self, seen: Seen, now: int, *, completing: bool = False) -> None:
-        """`now`: nanoseconds since 1970 UTC. `completing`: the watcher misses the ends of writes."""
+    def __init__(
+        self, seen: Seen, now: int, *, completing: bool = False, rules_under: RulesUnder | None = None
+    ) -> None:
+        """`now`: nanoseconds since 1970 UTC. `completing`: the watcher misses the ends of writes. `rules_under`: for
+        the cases that need not the stage that does not come; without it none is tried."""
         self._seen = seen
         self._now = now
         self._completing = completing
+        self._rules_under = rules_under
 
     def check(self, rule: Rule) -> LinkResult:
         """BLIND where what a document of the rule reads does not come; second sources are only told of."""
@@ -98,17 +109,13 @@ class Shipped:
         told = broken or [one for one in parts if one.why]
         why = _said(told, first)
         mend = "\n".join(dict.fromkeys(one.mend for one in told if one.mend))
-        variants = tuple(Variant(one.document, one.state, one.why, one.mend, told_by=one.told_by) for one in first)
-        told_by = told_by_all(one for one in variants if one.state is State.BLIND)
+        documents = tuple(Variant(one.document, one.state, one.why, one.mend, told_by=one.told_by) for one in first)
+        told_by = told_by_all(one for one in documents if one.state is State.BLIND)
         mend = mend if broken or why else ""
-        return LinkResult(
-            NAME,
-            state,
-            why,
-            mend,
-            variants if len({(one.state, one.why) for one in variants}) > 1 else (),
-            told_by=told_by,
-        )
+        variants = next((one.variants for one in first if one.variants), ())
+        if not variants and len({(one.state, one.why) for one in documents}) > 1:
+            variants = documents
+        return LinkResult(NAME, state, why, mend, variants, told_by=told_by)
 
     def _part(self, rule: Rule, detection: Detection) -> _Part:
         form = detection.format
@@ -161,8 +168,11 @@ class Shipped:
         fields = self._needed(rule, form)
         # A source that speaks no longer, while another does, is one that was taken away.
         live = [tail for tail in found.tails if found.latest - tail.latest <= _LATE * _SECOND]
-        if why := next((why for tail in live if (why := _lost(form, rule, fields, tail))), ""):
+        if why := next((why for tail in live if (why := _lost(form, fields, tail))), ""):
             return _Judged(State.BLIND, why, _AS_WRITTEN)
+        for tail in live:
+            if (why := _endless(form, rule, tail)) and (judged := self._without_end(rule, tail, why)) is not None:
+                return judged
         return self._ready(form, fields, found, broken)
 
     def _ready(
@@ -179,6 +189,33 @@ class Shipped:
             said.append(f"not seen in {found.events:,} events: {', '.join(absent)}")
         return _Judged(State.READY, "; ".join(said), mend)
 
+    def _without_end(self, rule: Rule, tail: Tail, why: str) -> _Judged | None:
+        """Which of the rule's cases show at the stages that come; None where all of them do."""
+        # That some request's beginning comes says nothing of the others': policies keep it for writes alone.
+        omitted = frozenset(STAGES) - (tail.stages - {_BEGINNING})
+        variants: list[Variant] = []
+        try:
+            if self._rules_under is not None:
+                emission = Emission(rule, self._rules_under, Naming({}, {}))
+                left = [
+                    (
+                        one,
+                        tuple(Written(act.level, omitted, without_managed_fields=False, rule=None) for act in one.acts),
+                    )
+                    for one in emission.judged
+                ]
+                for one in emission.see(left):
+                    case = one.witnesses.case
+                    said = (State.READY, "", "") if one.enough else (State.BLIND, why, _AS_WRITTEN)
+                    fires = emission.expected(case) is Reaction.FIRE
+                    variants.append(Variant(case.name, *said, fires, one.witnesses.acts[0].described()))
+        except BadCase:
+            variants = []
+        if not any(one.fires and one.state is State.READY for one in variants):
+            return _Judged(State.BLIND, why, _AS_WRITTEN)
+        found = of_variants(NAME, variants)
+        return _Judged(State.BLIND, found.why, found.mend, variants=found.variants) if found.blind else None
+
     def _untraced(self, form: str) -> str:
         """Where the tracer's last request did not come back from, if it went lately; or nothing."""
         for subject, one in self._seen.traced.items():
@@ -190,18 +227,23 @@ class Shipped:
         return (trouble for trouble in one.troubles if trouble[0] in BREAKING)
 
 
-def _lost(form: str, rule: Rule, fields: Sequence[str], tail: Tail) -> str:
+def _lost(form: str, fields: Sequence[str], tail: Tail) -> str:
     """What the last events of a source do not have and every server writes, or nothing."""
-    if tail.events < FEW:
-        return ""
-    whose = f"the last {tail.events} {form} events" + (f" of {tail.source}" if tail.source else "")
     lost = [name for name in fields if name in ALWAYS.get(form, ()) and name not in tail.fields]
-    if lost:
-        return f"none of {whose} has {', '.join(lost)}"
-    # Every request but one that lasts ends with it; a beginning, which some rules take as well, policies leave out.
-    if tail.stages and _END not in tail.stages and any(form == one.format and _END in one.stages for one in rule.needs):
-        return f"none of {whose} is at stage {_END}, with which every request ends"
-    return ""
+    return f"none of {_whose(form, tail)} has {', '.join(lost)}" if lost and tail.events >= FEW else ""
+
+
+def _endless(form: str, rule: Rule, tail: Tail) -> str:
+    """That no event of a source is at the stage with which every request ends, or nothing."""
+    if tail.events < FEW or not tail.stages or _END in tail.stages:
+        return ""
+    if not any(form == one.format and _END in one.stages for one in rule.needs):
+        return ""
+    return f"none of {_whose(form, tail)} is at stage {_END}, with which every request ends"
+
+
+def _whose(form: str, tail: Tail) -> str:
+    return f"the last {tail.events} {form} events" + (f" of {tail.source}" if tail.source else "")
 
 
 def _said(told: Sequence[_Part], first: Sequence[_Part]) -> str:
