@@ -303,6 +303,17 @@ def test_an_alert_that_names_no_act_is_met_by_who_did_what(tmp_path: Path) -> No
     assert context.troubles == []
 
 
+def test_a_name_that_the_alert_has_cut_is_met_whole(tmp_path: Path) -> None:
+    """Its record has all of it; a namesake up to there is somebody else."""
+    long = "x" * 2000
+    act = kube(long, "get", "vault/secrets/db", 0)
+    keep(
+        tmp_path, [kube(f"{long}y", "get", "a/pods/b", -9, address="10.9.9.9"), kube(long, "get", "a/pods/b", -5), act]
+    )
+    context = of_evidence(tmp_path, alert_on(act, actor=long[:1024]))
+    assert [(row.actor, row.kind) for row in context.by_actor] == [(long[:1024], "pods"), (long[:1024], "secrets")]
+
+
 def test_an_act_that_is_not_kept_any_more_is_a_trouble(tmp_path: Path) -> None:
     """So is an empty store; neither raises."""
     act = kube(CI, "get", "vault/secrets/db", 0)

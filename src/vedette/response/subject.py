@@ -26,7 +26,9 @@ def subject_of(alert: Alert) -> Subject:
 def known(subject: Subject, event: Event) -> Subject:
     """With what the record of its act says besides."""
     tokens = dict.fromkeys((*shown(event), *((made(event),) if made(event) else ())))
-    return replace(subject, tokens=tuple(tokens), entity=event.text("entity"))
+    # An alert's texts are cut.
+    actor = event.text("actor") or subject.actor
+    return replace(subject, actor=actor, tokens=tuple(tokens), entity=event.text("entity"))
 
 
 def is_own(alert: Alert, event: Event) -> bool:
