@@ -39,19 +39,22 @@ def device(path: str = "file/", **options: str) -> Device:
     return Device(path, "file", options)
 
 
+OWNER = "8d1c5f0e-6f1d-4a55-9b0e-5d1f2c3b4a59"
+
+
 def judged(
     name: str | Rule, *devices: Device, seen: Seen | None = None, proxies: tuple[str, ...] | None = ()
 ) -> LinkResult:
     """One rule of the pack under devices."""
     node = VaultNode("vault-0", devices, "", proxies, "HTTP 403", "grant it")
     rule = rules()[name] if isinstance(name, str) else name
-    return EmittedVault([node], rules_under(), seen, Networks.of(["10.0.0.0/8"])).check(rule)
+    return EmittedVault([node], rules_under(), seen, Networks.of(["10.0.0.0/8"]), (OWNER,)).check(rule)
 
 
-def came(*addresses: str, each: int = 60, callers: int = 2) -> Seen:
-    """Entries of so many callers from these addresses."""
+def came(*addresses: str, each: int = 60, callers: int = 2, owner: str = f"oidc-me ({OWNER})") -> Seen:
+    """Entries of so many callers from these addresses, the `owner` among them."""
     events = each * len(addresses)
-    actors = frozenset(f"caller-{number}" for number in range(callers))
+    actors = frozenset((owner, *(f"caller-{number}" for number in range(1, callers))))
     tail = Tail("vault", events, actors=actors, addresses=frozenset(addresses))
     return Seen({"vault_audit": SeenFormat(events, tails=[tail])})
 
@@ -204,6 +207,22 @@ def test_one_address_is_a_proxys_only_where_much_came_from_it(
     if proxies is None:
         assert "HTTP 403" in result.why
         assert result.mend == "grant it"
+
+
+@pytest.mark.parametrize("owner", [OWNER, f"oidc-me ({OWNER})", f"{OWNER} (of an alias)"])
+def test_the_owner_is_known_by_entity_or_name(owner: str) -> None:
+    """The format writes one of the two, or both."""
+    assert judged("V7", device(), seen=came("10.0.0.5", owner=owner)).state is State.BLIND
+
+
+@pytest.mark.parametrize("owner", ["caller-0", f"of {OWNER}", f"other ({OWNER}9)"])
+def test_one_host_of_all_callers_is_no_proxy_as_far_as_anybody_knows(owner: str) -> None:
+    """Without the owner among them nobody can tell; what would, is said."""
+    result = judged("V7", device(), seen=came("10.0.0.5", owner=owner))
+    assert result.state is State.UNKNOWN
+    assert "every address is 10.0.0.5 lately, of 2 callers without the owner" in result.why
+    assert "have the owner ask for something (vault token lookup)" in result.mend
+    assert "x_forwarded_for_authorized_addrs" in result.mend
 
 
 def test_what_cannot_be_looked_at_is_unknown() -> None:

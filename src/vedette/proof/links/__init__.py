@@ -29,7 +29,9 @@ def _emitted(given: Given) -> Link | None:
         from vedette.proof.links.emitted_vault import EmittedVault
 
         trusted = given.settings.site_networks()["trusted"] if given.settings else None
-        parts.append(EmittedVault(given.vault, given.rules_under, given.seen, trusted))
+        owner = given.settings.owner if given.settings else None
+        names = (*owner.vault_entities, *owner.vault_aliases) if owner else ()
+        parts.append(EmittedVault(given.vault, given.rules_under, given.seen, trusted, names))
     elif here:
         parts.append(_unasked("vault_audit"))
     if given.sshd is not None:

@@ -6,7 +6,7 @@ through the engine; the rule fires or it does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -55,13 +55,20 @@ class EmittedVault:
     name = NAME
 
     def __init__(
-        self, nodes: Sequence[VaultNode], rules_under: RulesUnder, seen: Seen | None, trusted: Networks | None = None
+        self,
+        nodes: Sequence[VaultNode],
+        rules_under: RulesUnder,
+        seen: Seen | None,
+        trusted: Networks | None = None,
+        owner: Collection[str] = (),
     ) -> None:
-        """`seen`: what came lately, None where nothing was looked at; `trusted`: the site's networks."""
+        """`seen`: what came lately, None where nothing was looked at; `trusted`: the site's networks; `owner`: entities
+        and display names of the one person whose address matters."""
         self._nodes = nodes
         self._rerun = Rerun(rules_under)
         self._seen = (seen or Seen()).formats.get(FORMAT, SeenFormat())
         self._trusted = trusted
+        self._owner = frozenset(owner)
 
     def check(self, rule: Rule) -> LinkResult:
         """What the devices leave of each variant; BLIND without any, UNKNOWN where they cannot be looked at."""
@@ -149,7 +156,7 @@ class EmittedVault:
         self, rule: Rule, node: VaultNode, cases: Sequence[_Told], variants: list[Variant]
     ) -> list[Variant]:
         """Where every client has one address, a rule that asks whence they come cannot tell them apart."""
-        address = self._only_address()
+        address, callers = self._only_address()
         said = _forwards(node, address) if address else None
         if said is None:
             return variants
@@ -158,19 +165,25 @@ class EmittedVault:
         silenced = {one.case.name for one in cases if not self._fires_from(rule, one, elsewhere)}
         state, reason, mend = said
         why = f"every address is {address} lately, whoever it was: a proxy's, for all clients{reason}"
+        if state is State.BLIND and not any(_is(one, self._owner) for one in callers):
+            state = State.UNKNOWN
+            why = f"every address is {address} lately, of {len(callers)} callers without the owner: a proxy's, or that"
+            why += " of the host where they all run"
+            mend = f"if it is a proxy's: {mend}; else have the owner ask for something (vault token lookup), then prove"
         return [
             replace(one, state=state, why=why, mend=mend) if one.name in silenced and one.state is State.READY else one
             for one in variants
         ]
 
-    def _only_address(self) -> str:
-        """The address that all of several callers have lately, or nothing; one caller alone has but one of his own."""
+    def _only_address(self) -> tuple[str, frozenset[str]]:
+        """The address that all of several callers have lately, and these; or nothing, for one caller alone has but one
+        of his own."""
         for tail in self._seen.tails:
             if tail.events >= FEW and len(tail.addresses) == 1 and len(tail.actors) > 1:
                 (address,) = tail.addresses
                 if not _LOOPBACK.contains(address):
-                    return address
-        return ""
+                    return address, tail.actors
+        return "", frozenset()
 
     def _fires_from(self, rule: Rule, one: _Told, address: str) -> bool:
         lines = []
@@ -201,6 +214,12 @@ class _Written:
         device = self.reading.device
         options = {key: value for key, value in device.options.items() if key != option}
         return replace(self, reading=read_device(replace(device, options=options)))
+
+
+def _is(actor: str, names: frozenset[str]) -> bool:
+    """Whether a caller, as the format writes him (`name (entity)`, or one of the two), has one of these names."""
+    name, _, entity = actor.removesuffix(")").rpartition(" (")
+    return not names.isdisjoint((actor, name, entity))
 
 
 def _forwards(node: VaultNode, address: str) -> tuple[State, str, str] | None:
