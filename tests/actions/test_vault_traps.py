@@ -14,6 +14,7 @@ import pytest
 from lab.vault import VaultServer
 
 from tests.actions import vault_site
+from tests.actions.bao_site import bao
 from tests.actions.test_by_hand import words
 from tests.actions.vault_site import VaultSite
 from vedette.actions.base import Call
@@ -292,6 +293,21 @@ def test_a_rekey_to_other_shares_is_seen_complete(tmp_path: Path) -> None:
         site.do("apply")
         assert site.steps()[1].said == "it was found done"
         assert site.holds() == [True, True]
+
+
+def test_a_rekey_of_an_openbao_that_has_the_old_way_turned_off(site: VaultSite) -> None:
+    """It is begun and cancelled by the way that asks for a token; the commands are OpenBao's."""
+    with bao(site.vault) as site.via:
+        plan = site.plan("vault.rekey", "shares=3", "threshold=2")
+        assert [one["path"] for one in plan["calls"]] == ["/v1/sys/rotate/root/init", "", "/v1/sys/rotate"]
+        assert plan["calls"][0]["command"] == "bao operator rotate-keys -init -key-shares=3 -key-threshold=2"
+        assert plan["calls"][1]["does"].startswith("1 holder")
+        site.do("apply", code=1)
+        assert site.asked("GET", "sys/rekey/init")["started"] is True
+        assert "under way already" in site.refused("vault.rekey")
+        site.do("undo")
+        assert site.asked("GET", "sys/rekey/init")["started"] is False
+        assert "the listener does not have it" in site.refused("vault.cancel-root-generation")
 
 
 def test_without_a_token_it_says_so(site: VaultSite) -> None:

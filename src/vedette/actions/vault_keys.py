@@ -10,10 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vedette.actions.base import Argument, Call, CallFailed, CannotLook, Check, Kind, Plan, Refused
-from vedette.actions.vault import VaultActions, by_hand, call
+from vedette.actions.vault import VaultActions, by_hand, call, mend
+from vedette.clients.base import BadSecret, NoAnswer
 
 _ATTEMPT = "sys/generate-root/attempt"
 _REKEY = "sys/rekey/init"
+_ROTATE = "sys/rotate/root/init"
+"""The same in OpenBao from 2.4 on, which asks for a token; 2.5 answers 405 to the other, as its listener's
+disable_unauthed_rekey_endpoints says (openbao.org/docs/deprecation/unauthed-rekey)."""
+_WORDS = {_REKEY: "vault operator rekey", _ROTATE: "bao operator rotate-keys"}
+_OFF = 405
 _SAME = "the same number of shares as before"
 _UNTOLD = (
     "as many shares as before: Vault will not tell a completed rekey from a cancelled one. Apply again only once the "
@@ -33,13 +39,20 @@ class KeyActions(VaultActions):
             raise CannotLook(f"{self.vault.server} {path}: no state in the answer", "see that address is Vault's own")
         return found
 
+    def is_off(self, path: str) -> bool:
+        """Whether the listener does not have a path. Raises CannotLook."""
+        try:
+            return self.vault.ask("GET", path).status == _OFF
+        except (NoAnswer, BadSecret) as error:
+            raise CannotLook(f"{self.vault.server} {path}: {error}", mend(error, "")) from error
+
     def holds(self, expects: Mapping[str, Any]) -> tuple[bool | None, str]:
         """As `VaultActions.holds`: no attempt under way, a new key term, sealed or not."""
         if "idle" in expects:
             started = bool(self.status(str(expects["idle"])).get("started"))
             return not started, "it is under way" if started else ""
         if "started" in expects:
-            found = self.status(_REKEY)
+            found = self.status(str(expects["started"]))
             return bool(found.get("started")), "none is under way"
         if "shares" in expects:
             return self._rekeyed(expects)
@@ -51,7 +64,7 @@ class KeyActions(VaultActions):
 
     def _rekeyed(self, expects: Mapping[str, Any]) -> tuple[bool | None, str]:
         """A rekey that was cancelled ends like one that is complete: only other numbers of shares tell them apart."""
-        if self.status(_REKEY).get("started"):
+        if self.status(str(expects["at"])).get("started"):
             return False, "it is under way"
         now = self._shares()
         if now != expects["shares"]:
@@ -71,6 +84,11 @@ class CancelRootGeneration(KeyActions):
 
     def plan(self, given: Mapping[str, str]) -> Plan:
         """As `base.Action` has it."""
+        if self.is_off(_ATTEMPT):
+            raise CannotLook(
+                f"{self.vault.server} {_ATTEMPT}: HTTP {_OFF}, the listener does not have it (OpenBao from 2.5.3 on)",
+                "name another listener, if there is one; where none has it, no root token can be made so",
+            )
         found = self.status(_ATTEMPT)
         started = bool(found.get("started"))
         step = call(
@@ -110,41 +128,26 @@ class Rekey(KeyActions):
             raise Refused(
                 "it unseals itself: its recovery keys are not made here", "vault operator rekey -target=recovery"
             )
-        found = self.status(_REKEY)
+        at = _ROTATE if self.is_off(_REKEY) else _REKEY
+        found, words = self.status(at), _WORDS[at]
         if found.get("started"):
-            raise Refused("a rekey is under way already", "vault operator rekey -status; -cancel ends it")
+            raise Refused("a rekey is under way already", f"{words} -status; -cancel ends it")
         term = int(self.status("sys/key-status").get("term") or 0)
         wanted, present = f"{threshold} of {shares}", self._shares()
-        body = {"secret_shares": shares, "secret_threshold": threshold}
-        init = call(
-            "PUT",
-            _REKEY,
-            f"begin a rekey to {shares} shares, of which {threshold} unseal",
-            f"vault operator rekey -init -key-shares={shares} -key-threshold={threshold}",
-            body=body,
-            expects={"says": "a rekey was begun", "started": True},
-        )
+        holders = found.get("required") or found.get("seal_threshold")
         give = by_hand(
-            f"{found.get('required')} holders of the present shares give them, each on a machine of their own, and "
-            "the new ones are handed out",
-            "vault operator rekey",
-            {"says": f"the rekey is complete: {wanted} shares unseal", "shares": wanted, "before": present},
-        )
-        turn = call(
-            "PUT",
-            "sys/rotate",
-            "rotate the encryption key",
-            "vault operator rotate",
-            body={},
-            expects={"says": f"the key's term is later than {term}", "term": term},
+            f"{holders} holders of the present shares give them, each on a machine of their own, and the new ones are "
+            "handed out",
+            words,
+            {"says": f"the rekey is complete: {wanted} shares unseal", "shares": wanted, "before": present, "at": at},
         )
         return Plan(
             action=REKEY.name,
             given=dict(given),
             where=self.vault.server,
             does=f"make new key shares, {threshold} of {shares}, and a new encryption key",
-            calls=[init, give, turn],
-            seen={_REKEY: "idle", "term": str(term), "shares": present},
+            calls=[_begin(at, shares, threshold), give, _turn(term)],
+            seen={at: "idle", "term": str(term), "shares": present},
             breaks=["the old shares unseal nothing any more, once the new ones are handed out"],
             remains=[
                 "what is encrypted already stays readable by the old encryption key, within Vault",
@@ -167,16 +170,17 @@ class Rekey(KeyActions):
 
     def undo(self, plan: Plan, done: Sequence[Call]) -> Plan:
         """As `base.Action` has it: a rekey that is under way is cancelled, one that is complete stays."""
-        found = self.status(_REKEY)
-        begun = any("started" in one.expects for one in done) and bool(found.get("started"))
+        at = next((str(one.expects["started"]) for one in done if "started" in one.expects), "")
+        found = self.status(at) if at else {}
+        begun = bool(found.get("started"))
         # Vault 1.21 cancels by the attempt's nonce alone; older ones ignore it.
         cancel = call(
             "DELETE",
-            _REKEY,
+            at,
             "cancel the rekey",
-            "vault operator rekey -cancel",
+            f"{_WORDS.get(at)} -cancel",
             body={"nonce": found.get("nonce")},
-            expects={"says": "no rekey is under way", "idle": _REKEY},
+            expects={"says": "no rekey is under way", "idle": at},
         )
         left = [] if begun else ["new shares and a rotated key stay: there is no way back from them"]
         return Plan(
@@ -241,6 +245,28 @@ class Seal(KeyActions):
             does="unseal it",
             calls=[step] if done and not open_ else [],
         )
+
+
+def _begin(at: str, shares: int, threshold: int) -> Call:
+    return call(
+        "PUT",
+        at,
+        f"begin a rekey to {shares} shares, of which {threshold} unseal",
+        f"{_WORDS[at]} -init -key-shares={shares} -key-threshold={threshold}",
+        body={"secret_shares": shares, "secret_threshold": threshold},
+        expects={"says": "a rekey was begun", "started": at},
+    )
+
+
+def _turn(term: int) -> Call:
+    return call(
+        "PUT",
+        "sys/rotate",
+        "rotate the encryption key",
+        "vault operator rotate",
+        body={},
+        expects={"says": f"the key's term is later than {term}", "term": term},
+    )
 
 
 def _number(text: str, default: int) -> int:

@@ -57,6 +57,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "vault.rekey": (
         Right("sys/key-status", ("read",), "which key is in use"),
         Right("sys/rotate", ("update", "sudo"), "rotates it"),
+        Right("sys/rotate/root/init", ("read", "update", "delete"), "OpenBao 2.5: begins and cancels a rekey"),
     ),
     "vault.seal": (Right("sys/seal", ("update", "sudo"), "seals it"),),
 }
@@ -80,7 +81,8 @@ def policy(names: Sequence[str]) -> str:
         ],
         "#   vedette action rights NAME… | vault policy write vedette-actions -",
         "# A token for the hour in which it is needed:",
-        "#   (umask 077; vault token create -policy=vedette-actions -ttl=1h -field=token > vault.token)",
+        "#   (umask 077; vault token create -policy=vedette-actions -no-default-policy -orphan -ttl=1h \\",
+        "#     -field=token > vault.token)",
     ]
     if not rights:
         lines.append("# Nothing: what it asks for wants no token.")
