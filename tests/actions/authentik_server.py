@@ -58,8 +58,8 @@ class Store:
     came_from: dict[str, str] = field(default_factory=dict)
     """An access token's number -> the session that it came from; the schema does not show it."""
     changes: int = 0
-    elsewhere: bool = False
-    """Answer each request with a redirect."""
+    instead: int = 0
+    """A status that each request is answered with, by what stands in front of authentik: 302, 502."""
 
     def user(self, name: str, *, email: str = "", superuser: bool = False, kind: str = "internal") -> int:
         """A new account; its number."""
@@ -388,7 +388,9 @@ def serving(store: Store) -> Iterator[str]:
                 number = store.changes
             try:
                 store.before.get(number, int)()
-                status, found = (302, None) if store.elsewhere else answer(store, self.command, self.path, token, body)
+                status, found = store.instead, None
+                if not status:
+                    status, found = answer(store, self.command, self.path, token, body)
                 store.after.get(number, int)()
             except Broken:
                 self.close_connection = True

@@ -223,6 +223,9 @@ def test_one_right_less_does_not(site: AuthentikSite, name: str, without: str) -
     plan = site.plan(name, "ann")
     if kind.startswith("view_"):
         assert f"vedette may not see them; that would be {without}" in " ".join(plan["remains"])
+        if plan["calls"]:
+            site.do("apply")
+            assert [one["why"].endswith(without) for one in site.checks() if one["holds"] is not True] == [True]
         return
     assert f"grant {without}" in site.do("apply", code=1)
 

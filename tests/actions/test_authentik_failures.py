@@ -106,6 +106,19 @@ def test_the_right_goes_half_way(site: AuthentikSite) -> None:
     assert site.there.there(TOKENS) == []
 
 
+def test_what_stands_in_front_fails(site: AuthentikSite) -> None:
+    """Whether authentik heard of it nobody knows; it is looked at, and where it cannot be, nothing is sent again."""
+    site.plan("authentik.revoke-tokens", "ann")
+    site.there.before[2] = lambda: setattr(site.there, "instead", 502)
+    assert "nobody knows whether that was done" in site.do("apply", code=1)
+    assert "cannot be told" in site.do("apply", code=1)
+    assert "HTTP 502" in site.checks()[1]["why"]
+    assert site.there.changes == 2
+    site.there.instead = 0
+    site.do("apply")
+    assert site.there.there(TOKENS) == []
+
+
 def test_a_token_that_is_none_or_away(site: AuthentikSite) -> None:
     """It is said what to write; nothing can be planned."""
     site.token = "expired"
@@ -116,7 +129,7 @@ def test_a_token_that_is_none_or_away(site: AuthentikSite) -> None:
 
 def test_no_token_goes_where_a_redirect_leads(site: AuthentikSite) -> None:
     """It is said, and not followed."""
-    site.there.elsewhere = True
+    site.there.instead = 302
     assert "no token is sent there" in site.refused("authentik.end-sessions", "ann")
 
 

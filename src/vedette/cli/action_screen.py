@@ -11,7 +11,7 @@ import msgspec
 
 from vedette.acting import Answers
 from vedette.actions import ACTIONS
-from vedette.actions.base import CallFailed, Check, Plan, from_json
+from vedette.actions.base import CallFailed, Check, Plan, from_json, usage
 from vedette.cli.alert_desk import SHORT, moment, when
 from vedette.escape import terminal
 from vedette.store.actions import Acted, Step
@@ -28,13 +28,11 @@ def show_list(answers: Answers, acted: Sequence[Acted], output: str, *, kinds: b
         return
     if kinds:
         for kind in ACTIONS.values():
-            names = [f"{one.name}=" if one.required else f"[{one.name}=]" for one in kind.arguments]
-            _wrapped(f"{kind.name:<25} {kind.says}", 26)
-            if names:
-                _wrapped(f"{'':<25} {' '.join(names)}", 26)
+            print(usage(kind))
+            _wrapped(f"    {kind.says}", 4)
         print()
     if not acted:
-        print("nothing is on record")
+        print("nothing is on record" + ("" if answers.visit else f": no store in {terminal(str(answers.folder))}"))
     for one in acted:
         state = "broken off" if answers.broken_off(one) else one.state
         text = f"{one.id[:SHORT]}  {moment(one.made)}  {state:<11} {one.action} {one.target}"
@@ -59,12 +57,13 @@ def show_plan(plan: Plan, acted: Acted | None, output: str, *, again: bool = Tru
             _wrapped(f"     {call.method} {call.path}{body}", 7)
         # Never wrapped: it is to be copied.
         print(f"     $ {terminal(call.command)}")
-    for title, lines in (("breaks", plan.breaks), ("does not reach", plan.remains)):
+    # What is not done breaks nothing.
+    for title, lines in (("breaks", plan.breaks if plan.calls else ()), ("does not reach", plan.remains)):
         if lines:
             print(f"\n{title}:")
         for line in lines:
             _wrapped(f"  {line}", 4)
-    if plan.undo:
+    if plan.undo and plan.calls:
         print()
         _wrapped(f"undo: {plan.undo}", 2)
     if not again or ACTIONS[plan.action].reads:
@@ -97,7 +96,8 @@ def show_end(acted: Acted, error: CallFailed | None) -> None:
     if error.mend:
         _wrapped(f"  {error.mend}", 2)
     verb = "apply" if acted.state == "stopped" else "undo"
-    print(f"vedette action {verb} {acted.id} goes on where it stopped; vedette action undo {acted.id} takes it back")
+    back = f"; vedette action undo {acted.id} takes it back" if ACTIONS[acted.action].undo else ""
+    print(f"vedette action {verb} {acted.id} goes on where it stopped{back}")
 
 
 def show_checks(checks: Sequence[Check], output: str) -> None:
@@ -135,6 +135,7 @@ def show_acted(answers: Answers, acted: Acted, output: str) -> None:
         print("applying:" if turn == 0 else f"undoing ({turn}):")
         show_steps([one for one in steps if one.turn == turn])
     if acted.verified:
+        print(f"seen {moment(acted.verified)}:")
         show_checks(msgspec.json.decode(acted.checks, type=list[Check]), "table")
 
 
@@ -182,16 +183,20 @@ def _show_found(rows: Sequence[dict[str, str]]) -> None:
 
 def _wrapped(text: str, indent: int) -> None:
     """One text on as many lines as it needs; what was written by others is shown escaped."""
-    shown = terminal(text)
+    print(folded(text, indent))
+
+
+def folded(text: str, indent: int) -> str:
+    """The same, as text."""
     lines = textwrap.wrap(
-        shown,
+        terminal(text),
         _WIDTH,
         subsequent_indent=" " * indent,
         drop_whitespace=True,
         replace_whitespace=False,
         break_on_hyphens=False,
     )
-    print("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _print_json(value: object) -> None:
