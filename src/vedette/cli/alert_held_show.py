@@ -117,6 +117,8 @@ def _lines(desk: HeldDesk, one: Held) -> Iterator[tuple[str, str]]:
             yield name, terminal(one.said(text))
     yield "runbook", terminal(_runbook_url(desk, one)) or "none in the pack"
     yield "", f"vedette alerts show {desk.short(one)} --from alertmanager --runbook"
+    if one.engine == "ruler":
+        yield "answer it", f"vedette respond {desk.short(one)} --from alertmanager"
     yield "labels", terminal(", ".join(f"{name}={text}" for name, text in sorted(labels.items())))
     for silence in one.silences:
         until = f"until {terminal(silence.ends_at[:19])}Z by {terminal(silence.created_by)}"

@@ -23,7 +23,7 @@ from vedette.store.outbox import Entry
 from vedette.watch.compose import Words
 
 _INDENT = 14
-_WHOLE = frozenset({"first step", "query", "runbook", "where"})
+_WHOLE = frozenset({"answer it", "first step", "query", "runbook", "where"})
 """What is copied into a shell or a browser stays on one line."""
 _KIND = {Reaction.ATTEMPT.value: "attempt: ", Reaction.CANNOT_TELL.value: "cannot tell: "}
 
@@ -136,6 +136,7 @@ def _lines(desk: Desk, kept: Kept, words: Words) -> Iterator[tuple[str, str]]:
                 yield name, terminal(text)
         yield "runbook", terminal(desk.runbook_url(alert.rule)) or "none in the pack"
         yield "", f"vedette alerts show {desk.short(kept)} --runbook"
+        yield "answer it", f"vedette respond {desk.short(kept)}"
     if kept.untold:
         yield "told", f"nobody: {terminal(kept.untold)}"
     now = desk.now()
