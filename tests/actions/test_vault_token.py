@@ -75,6 +75,23 @@ def test_each_device_has_a_salt_of_its_own(site: VaultSite, tmp_path: Path) -> N
         site.asked("DELETE", "sys/audit/second")
 
 
+def test_by_the_plain_accessor_of_a_device_that_does_not_hash_it(site: VaultSite, tmp_path: Path) -> None:
+    """hmac_accessor=false and log_raw write it as it is."""
+    for option in ("hmac_accessor=false", "log_raw=true"):
+        name, _, value = option.partition("=")
+        log = tmp_path / f"{name}.log"
+        options = {"file_path": str(log), name: value}
+        site.asked("PUT", f"sys/audit/{name}", {"type": "file", "options": options})
+        token, _ = site.made(display_name=f"plain-{value}")
+        assert site.lives(token)
+        site.asked("DELETE", f"sys/audit/{name}")
+        entries = [json.loads(line).get("auth", {}) for line in log.read_text("utf-8").splitlines()]
+        (written,) = {one["accessor"] for one in entries if one.get("display_name") == f"token-plain-{value}"}
+        site.plan("vault.revoke-token", written)
+        site.do("apply")
+        assert not site.lives(token)
+
+
 def test_a_hash_of_nobody_is_nothing_to_do(site: VaultSite) -> None:
     """It is said by which devices was looked."""
     plan = site.plan("vault.revoke-token", f"hmac-sha256:{secrets.token_hex(32)}")
