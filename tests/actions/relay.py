@@ -32,6 +32,7 @@ class Relay:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one segment: the client would wait 40 ms for the second
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
