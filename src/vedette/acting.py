@@ -43,6 +43,7 @@ from vedette.clients.authentik import Authentik
 from vedette.clients.kube import Kube
 from vedette.clients.ssh import Hosts, Ssh
 from vedette.clients.vault import Vault
+from vedette.escape import shell
 from vedette.event import Event
 from vedette.response.kept import Kept
 from vedette.scan import Plan as ScanPlan
@@ -66,17 +67,21 @@ _PLAIN = re.compile(r"[A-Za-z0-9._:@/-]+")
 
 
 class Stale(Exception):
-    """What a plan rests on is another now; `str()` says what."""
+    """What a plan rests on is another now; `str()` says what, `mend` what to do."""
+
+    def __init__(self, reason: str, mend: str) -> None:
+        super().__init__(reason)
+        self.mend = mend
 
 
 def kind_of(name: str) -> Kind:
     """The kind of action of this name. Raises app.Wrong."""
     if name in ACTIONS:
         return ACTIONS[name]
-    near = difflib.get_close_matches(name, ACTIONS, n=1)
-    raise app.Wrong(
-        [f"no action is called {name!r}; {f'did you mean {near[0]}?' if near else 'there are ' + ', '.join(ACTIONS)}"]
-    )
+    # `suspend`, `cordon`, `kube` name some as well.
+    near = difflib.get_close_matches(name, ACTIONS, n=1, cutoff=0.8) or [one for one in ACTIONS if name and name in one]
+    mean = f"did you mean {' or '.join(near)}?" if near else "vedette action list shows all"
+    raise app.Wrong([f"no action is called {name!r}; {mean}"])
 
 
 def _kube(settings: Settings, server: str) -> Kube | None:
@@ -212,9 +217,7 @@ class Answers:
         """Its plan. Raises app.Wrong where it cannot be applied any more."""
         self._may_act()
         if acted.state not in (PLANNED, STOPPED, APPLYING):
-            raise app.Wrong(
-                [f"{acted.id} is {acted.state} already; make a new plan: vedette action plan {acted.action}"]
-            )
+            raise app.Wrong([f"{acted.id} is {acted.state} already; make a new plan: {command(from_json(acted.plan))}"])
         plan = from_json(acted.plan)
         if ACTIONS[acted.action].reads:
             raise app.Wrong([f"{acted.action} looks or prints, and changes nothing; there is nothing to apply"])
@@ -249,7 +252,8 @@ class Answers:
         with self._alone(), self._action(ACTIONS[acted.action], shown.given, shown) as action:
             acted = self._kept(acted.id)
             if (now := self.plan_undo(acted)) != shown:
-                raise Stale("what is there has changed since this was shown" if now.calls else "there is nothing left")
+                said = "what is there has changed since it was shown" if now.calls else "there is nothing left to do"
+                raise Stale(said, f"vedette action undo {acted.id} shows it as it is now")
             turn = 1 + max((one.turn for one in visit.actions.steps(acted.id)), default=0)
             visit.actions.mark(acted.id, UNDOING, by=by)
             error = run(action, shown.calls, {}, _Journal(visit, acted.id, turn, shown, by))
@@ -364,8 +368,15 @@ class _Journal:
 
 
 def target(plan: Plan) -> str:
-    """A plan's arguments in one line."""
-    return " ".join(value if index == 0 else f"{name}={value}" for index, (name, value) in enumerate(_said(plan)))
+    """A plan's arguments in one line; the first without its name."""
+    first = ACTIONS[plan.action].arguments[:1]
+    bare = first[0].name if first else ""
+    return " ".join(value if name == bare else f"{name}={value}" for name, value in _said(plan))
+
+
+def command(plan: Plan) -> str:
+    """What makes such a plan again, for a shell."""
+    return " ".join(["vedette action plan", plan.action, *(shell(f"{name}={value}") for name, value in _said(plan))])
 
 
 def _said(plan: Plan) -> list[tuple[str, str]]:
@@ -377,11 +388,12 @@ def _fresh(action: Action, plan: Plan) -> None:
     try:
         now = action.plan(plan.given)
     except Refused as error:
-        raise Stale(str(error)) from error
+        raise Stale(str(error), f"make a new one: {command(plan)}") from error
     changed = differences(plan.seen, now.seen)
     if changed or now.calls != plan.calls:
         shown = ", ".join(described(one) if one.startswith("/api") else one for one in changed[:5])
-        raise Stale(f"changed since it was made: {shown or 'what is to be done'}")
+        said = f"changed since it was made: {shown or 'what is to be done'}"
+        raise Stale(said, f"make a new one: {command(plan)}")
 
 
 def _no_system(kind: Kind) -> str:

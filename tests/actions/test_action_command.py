@@ -177,3 +177,55 @@ def test_a_store_is_made_for_the_first_plan_alone(site: Site) -> None:
     code, _, err = site.run("plan", "kube.suspend-actor", "first")
     assert (code, "made a store" in err) == (0, True)
     assert site.run("list")[1].count("kube.suspend-actor first") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["suspend"], "did you mean kube.suspend-actor?"),
+        (["cordon", "x"], "did you mean kube.cordon-all or kube.uncordon?"),
+        (["kube.nothing"], "vedette action list shows all"),
+        ([""], "vedette action list shows all"),
+        (["kube.suspend-actor"], "vedette action plan kube.suspend-actor ACTOR [kind=user|group] [groups=GROUPS]"),
+        (["kube.suspend-actor", "a", "b"], "actor: the user name as the log has it; kind: user"),
+        (["kube.cordon-all", "x"], "vedette action plan kube.cordon-all takes no arguments"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_how_it_is_called(site: Site, words: list[str], said: str) -> None:
+    """A name that is nearly one, an argument that is missing or none: what to type in its place."""
+    assert said in " ".join(site.refused(*words).split())
+
+
+def test_where_there_is_nothing_it_says_so(site: Site) -> None:
+    """No store, an actor whom nobody binds: nothing is said to break, and nothing can be taken back."""
+    code, out, _ = site.run("list")
+    assert (code, f"nothing is on record: no store in {site.state}" in out) == (0, True)
+    code, out, _ = site.run("plan", "kube.suspend-actor", "nobody-binds-me")
+    assert code == 0
+    assert "no binding names nobody-binds-me" in out
+    assert "there is nothing to do" in out
+    assert "breaks:" not in out
+    assert "undo:" not in out
+
+
+def test_what_to_type_again_is_quoted(site: Site) -> None:
+    """A stale plan, and one that was applied, say what makes another: every word is one of a shell's."""
+    actor = "a b; $(id)"
+    path = site.bound("c-again", [user(actor), user("bob")])
+    site.plan("kube.suspend-actor", actor, "groups=x")
+    site.server.call("DELETE", path)
+    again = "vedette action plan kube.suspend-actor 'actor=a b; $(id)' groups=x"
+    said = site.do("apply", 2)
+    assert "nothing was done" in said
+    assert f"make a new one: {again}" in said
+    site.plan("kube.suspend-actor", actor, "groups=x")
+    site.do("apply")
+    assert f"make a new plan: {again}" in site.do("apply", 2)
+
+
+def test_verify_says_that_nothing_was_applied(site: Site) -> None:
+    """Else its no would look like one of the server's."""
+    path = planned(site, "unapplied")
+    code, _, err = site.run("verify", site.last)
+    assert (code, f"{site.last} was not applied yet" in err) == (1, True)
+    site.server.call("DELETE", path)

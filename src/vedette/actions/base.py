@@ -165,6 +165,22 @@ class Kind:
         return self.name.partition(".")[0]
 
 
+def usage(kind: Kind) -> str:
+    """How it is called: `kube.uncordon NODE`; what may be left out in brackets."""
+    words = [kind.name]
+    for one in kind.arguments:
+        value = "|".join(one.choices) or one.name.upper()
+        word = one.name.upper() if one is kind.arguments[0] else f"{one.name}={value}"
+        words.append(word if one.required else f"[{word}]")
+    return " ".join(words)
+
+
+def takes(kind: Kind) -> str:
+    """The same, with what each argument is."""
+    said = "; ".join(f"{one.name}: {one.says}" for one in kind.arguments)
+    return f"vedette action plan {usage(kind)}" + (f"; {said}" if said else " takes no arguments")
+
+
 WILDCARDS = "*?"
 
 
@@ -176,8 +192,7 @@ def arguments(kind: Kind, words: Sequence[str]) -> dict[str, str]:
         name, equals, value = word.partition("=")
         if not equals or name not in known:
             if index or not kind.arguments:
-                takes = ", ".join(f"{one}=…" for one in known) or "no arguments"
-                raise Refused(f"{word!r} is no argument of {kind.name}", f"it takes {takes}")
+                raise Refused(f"{word!r} is no argument of {kind.name}", takes(kind))
             name, value = kind.arguments[0].name, word
         if name in given:
             raise Refused(f"{name} is given twice")
@@ -191,7 +206,7 @@ def _look_at(kind: Kind, argument: Argument, value: str) -> None:
     """Raises Refused for what may be many, or nobody."""
     if not value.strip():
         if value or argument.required:
-            raise Refused(f"{kind.name} needs {argument.name}: {argument.says}")
+            raise Refused(f"{kind.name} needs {argument.name}: {argument.says}", takes(kind))
         return
     if any(char in value for char in WILDCARDS):
         raise Refused(f"{argument.name} {value!r} may be many; an action takes one", "write the name in full")

@@ -15,7 +15,9 @@ from vedette.actions.kube_names import BREAK_GLASS, is_subject, subjects_of
 
 CLUSTER, NAMESPACED = ("clusterrolebindings", "ClusterRoleBinding"), ("rolebindings", "RoleBinding")
 MASTERS = Argument(
-    "masters", f"yes: one of you is in {BREAK_GLASS} (admin.conf), so the last who is bound may go", choices=("yes",)
+    "masters",
+    f"yes where one of you is in {BREAK_GLASS} (admin.conf), so that the last who is bound may go",
+    choices=("yes",),
 )
 """An argument of each action that takes rights away."""
 

@@ -39,7 +39,9 @@ class Suspend(KubeActions):
             action=KIND.name,
             given=dict(given),
             where=self.kube.server,
-            does=f"suspend {actor}: take its rights away, {len(mine)} bindings in all",
+            does=f"suspend {actor}: take its rights away, {_bindings(len(mine))} in all"
+            if mine
+            else f"no binding names {actor}: there is nothing to take away",
             calls=[call for one in mine for call in _out(one, actor, kind)],
             seen={one.path: state(one.found) for one in mine},
             breaks=[*(f"what {actor} does by {one}" for one in mine), *left],
@@ -52,6 +54,10 @@ class Suspend(KubeActions):
         actor, kind = plan.given["actor"], plan.given["kind"] or "user"
         naming = [str(one) for one in bindings(self) if one.of(actor, kind)]
         return [*super().verify(plan), Check(f"no binding names {actor}", not naming, ", ".join(naming))]
+
+
+def _bindings(number: int) -> str:
+    return "1 binding" if number == 1 else f"{number} bindings"
 
 
 def _out(bound: Bound, actor: str, kind: str) -> list[Call]:

@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _output(listed)
     plan = _verb(verbs, "plan", "show all that an action would do, and keep that; nothing is changed")
     plan.add_argument("action", metavar="ACTION", help="its name, as list shows it")
-    plan.add_argument("words", nargs="*", metavar="NAME=VALUE", help="its arguments; the first without its name")
+    plan.add_argument(
+        "words", nargs="*", default=[], metavar="NAME=VALUE", help="its arguments; the first without its name"
+    )
     plan.add_argument("--alert", default="", metavar="ID", help="the alert that it answers")
     _server(plan)
     _by(plan)
@@ -107,11 +109,19 @@ def run(args: argparse.Namespace) -> int:
     except (Refused, CannotLook) as error:
         word = "refused" if isinstance(error, Refused) else "cannot look"
         print(f"vedette: {word}: {terminal(str(error))}", file=sys.stderr)
-        if error.mend:
-            print(f"  {terminal(error.mend)}", file=sys.stderr)
+        _mend(error.mend)
     except acting.Stale as error:
-        print(f"vedette: the plan is stale: {terminal(str(error))}; make a new one", file=sys.stderr)
+        print(f"vedette: the plan is stale: {terminal(str(error))}; nothing was done", file=sys.stderr)
+        _mend(error.mend)
     return 2
+
+
+def _mend(text: str) -> None:
+    """What to do about it, beneath what is wrong; never wrapped, since it may be a command to be copied."""
+    from vedette.escape import terminal
+
+    if text:
+        print(f"  {terminal(text)}", file=sys.stderr)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -177,6 +187,7 @@ def _undo(args: argparse.Namespace) -> int:
 def _ended(answers: Answers, acted: Acted, error: CallFailed | None, *, turn: int) -> int:
     from vedette.cli import action_screen
 
+    print()
     action_screen.show_steps([one for one in answers.steps(acted) if one.turn == turn])
     after = _named(answers, acted.id)
     action_screen.show_end(after, error)
@@ -185,10 +196,14 @@ def _ended(answers: Answers, acted: Acted, error: CallFailed | None, *, turn: in
 
 def _verify(args: argparse.Namespace) -> int:
     from vedette.cli import action_screen
+    from vedette.store.actions import PLANNED
 
     with _opened(args) as answers:
-        checks = answers.verify(_named(answers, args.id))
+        acted = _named(answers, args.id)
+        checks = answers.verify(acted)
         action_screen.show_checks(checks, args.output)
+        if acted.state == PLANNED and not all(one.holds for one in checks):
+            print(f"vedette: {acted.id} was not applied yet", file=sys.stderr)
     return int(not all(one.holds for one in checks))
 
 
@@ -249,7 +264,7 @@ def _named(answers: Answers, given: str) -> Acted:
 
     text = clean(given).strip().lower()
     if answers.visit is None:
-        raise app.Wrong([f"{answers.folder}: no store here; --state names its folder"])
+        raise app.Wrong([f"{answers.folder}: no store here, so that nothing is on record; --state names its folder"])
     found = answers.visit.actions.find(text) if len(text) >= LEAST else []
     if len(found) == 1:
         return found[0]
@@ -280,7 +295,9 @@ def _sure(args: argparse.Namespace, question: str) -> bool:
     if args.yes:
         return True
     if not sys.stdin.isatty():
-        raise app.Wrong(["nobody is here to be asked: --yes does it without"])
+        raise app.Wrong(
+            [f"{question} nobody is at a terminal to say so; nothing was done; --yes does it without asking"]
+        )
     print(f"\n{question} [y/N] ", end="", flush=True)
     if sys.stdin.readline().strip().lower() in ("y", "yes"):
         return True

@@ -183,11 +183,6 @@ def _show_found(rows: Sequence[dict[str, str]]) -> None:
 
 def _wrapped(text: str, indent: int) -> None:
     """One text on as many lines as it needs; what was written by others is shown escaped."""
-    print(folded(text, indent))
-
-
-def folded(text: str, indent: int) -> str:
-    """The same, as text."""
     lines = textwrap.wrap(
         terminal(text),
         _WIDTH,
@@ -196,7 +191,7 @@ def folded(text: str, indent: int) -> str:
         replace_whitespace=False,
         break_on_hyphens=False,
     )
-    return "\n".join(lines)
+    print("\n".join(lines))
 
 
 def _print_json(value: object) -> None:
