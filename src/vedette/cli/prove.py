@@ -240,6 +240,7 @@ def _record(result: RuleResult) -> dict[str, Any]:
                 "why": link.why,
                 "mend": link.mend,
                 "invented": link.invented,
+                "unseen": list(link.unseen),
                 "variants": [
                     {
                         "variant": one.name,

@@ -61,6 +61,8 @@ class LinkResult:
     """As `Variant.told_by`; of several variants that are BLIND only where something says so of each."""
     invented: bool = False
     """True where the variants are acts that were made up, for the rule has no firing case."""
+    unseen: tuple[str, ...] = ()
+    """Acts of the rule that no variant shows and that are not seen, though it is READY: which, and by which line."""
 
     @property
     def blind(self) -> tuple[Variant, ...]:

@@ -162,7 +162,7 @@ def _request(records: Iterable[Record]) -> Request:
         name = ""  # The event's own name was filled in from the body, after the policy was asked.
     username = user.get("username") or None
     groups = tuple(str(one) for one in user.get("groups") or ())
-    groups += tuple(one for one in _added_groups(username) if one not in groups)
+    groups += tuple(one for one in added_groups(username) if one not in groups)
     return Request(
         user=username,
         groups=groups,
@@ -177,8 +177,8 @@ def _request(records: Iterable[Record]) -> Request:
     )
 
 
-def _added_groups(username: str | None) -> tuple[str, ...]:
-    """What the server adds by itself and a case may leave out.
+def added_groups(username: str | None) -> tuple[str, ...]:
+    """The groups that the server adds by itself and a case may leave out.
 
     By AuthenticatedGroupAdder and serviceaccount.MakeGroupNames.
     """

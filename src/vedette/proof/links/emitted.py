@@ -13,6 +13,7 @@ from vedette.cases import BadCase, Case
 from vedette.proof.audit_policy import AuditPolicy, Level
 from vedette.proof.emission import Emission, Seen, tests_of
 from vedette.proof.erasure import OBSERVATION
+from vedette.proof.gaps import gaps
 from vedette.proof.links.base import Given, Unread
 from vedette.proof.mending import by_object, mend
 from vedette.proof.naming import named_values
@@ -107,7 +108,12 @@ class Emitted:
         said = _looked_at(emission) + self._cut(emission, seen)
         lost = self._given.apiserver.loses_batches
         result = of_variants(NAME, variants, f"{said}; {lost[0]}" if lost else said)
-        return replace(result, mend=lost[1]) if lost and result.state is State.READY else result
+        if result.state is not State.READY:
+            return result
+        found = gaps(policy, emission, [act.request for one in seen for act in one.witnesses.acts])
+        why = f"{result.why}; not written: {'; '.join(one.said for one in found)}" if found else result.why
+        changes = [*(lost[1:] if lost else ()), *(one.mend for one in found if one.mend)]
+        return replace(result, why=why, mend="\n".join(changes), unseen=tuple(one.said for one in found))
 
     def _batched(self, one: Seen, variant: Variant) -> Variant:
         """A write that is known by its beginning alone, where that is lost together with its end."""
