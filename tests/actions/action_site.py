@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lab.kube import ApiServer
 
-from vedette.cli import main
-from vedette.store.actions import Acted, Step
-from vedette.store.visit import Visit
+from tests.actions.command_site import CommandSite
 
 GROUP = "rbac.authorization.k8s.io"
 RBAC = f"/apis/{GROUP}/v1"
@@ -26,7 +20,7 @@ POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level":
 
 
 @dataclass
-class Site:
+class Site(CommandSite):
     """Settings and a store in `folder`, for `server`."""
 
     server: ApiServer
@@ -39,75 +33,15 @@ class Site:
     last: str = field(default="", init=False)
     """The id that was planned last."""
 
-    @property
-    def state(self) -> Path:
-        """The folder of the store."""
-        return self.folder / "store"
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """`vedette action …`: exit code, output, errors."""
+    def actions(self) -> dict[str, Any]:
+        """As CommandSite has it; the token is written anew each time."""
         (self.folder / "token").write_text(self.token or self.server._root)
-        said = {
-            "watch": {"state": str(self.state)},
-            "actions": {
-                "mode": self.mode,
-                "kube": {
-                    "server": self.via or self.server.address,
-                    "token_file": str(self.folder / "token"),
-                    "ca_file": str(self.server.ca),
-                },
-            },
+        kube = {
+            "server": self.via or self.server.address,
+            "token_file": str(self.folder / "token"),
+            "ca_file": str(self.server.ca),
         }
-        config = self.folder / "vedette.yaml"
-        config.write_text(yaml.safe_dump(said))
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main(["action", words[0], "--config", str(config), *words[1:]])
-        return code, out.getvalue(), err.getvalue()
-
-    def plan(self, *words: str) -> dict[str, Any]:
-        """A plan that is made, as JSON."""
-        code, out, err = self.run("plan", *words, "-o", "json")
-        assert code == 0, (out, err)
-        found: dict[str, Any] = json.loads(out)
-        self.last = found["id"] or ""
-        return found
-
-    def refused(self, *words: str) -> str:
-        """What is said where no plan is made."""
-        code, out, err = self.run("plan", *words)
-        assert code == 2, (out, err)
-        return err
-
-    def do(self, verb: str, code: int = 0) -> str:
-        """apply or undo what was planned last; what was printed, on one line."""
-        got, out, err = self.run(verb, self.last, "--yes", "--by", "ann")
-        assert got == code, (got, out, err)
-        return " ".join((out + err).split())
-
-    def holds(self) -> list[bool | None]:
-        """verify what was planned last."""
-        _, out, err = self.run("verify", self.last, "-o", "json")
-        assert out, err
-        return [one["holds"] for one in json.loads(out)]
-
-    def acted(self) -> Acted:
-        """The record of what was planned last."""
-        visit = Visit(self.state)
-        try:
-            found = visit.actions.get(self.last)
-        finally:
-            visit.close()
-        assert found is not None
-        return found
-
-    def steps(self) -> list[Step]:
-        """Its calls."""
-        visit = Visit(self.state)
-        try:
-            return visit.actions.steps(self.last)
-        finally:
-            visit.close()
+        return {"mode": self.mode, "kube": kube}
 
     def made(self, path: str, body: object) -> Any:
         """Create an object."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import secrets
 import shutil
@@ -15,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from lab.built import NoPart, packaged
 from lab.process import Process, free_ports, until
 
-from tests.actions.action_site import Site
-from vedette.cli import main
+from tests.actions.command_site import CommandSite
 
 _SSHD = """\
 Port {port}
@@ -167,7 +164,7 @@ class Host:
         return done.returncode == 0
 
 
-class HostSite(Site):
+class HostSite(CommandSite):
     """Settings and a store in `folder`, for a host; vedette is root there unless a test says otherwise."""
 
     def __init__(self, host: Host, folder: Path) -> None:
@@ -181,15 +178,9 @@ class HostSite(Site):
     def __repr__(self) -> str:
         return f"HostSite({self.folder})"
 
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """As Site's."""
-        actions = {"mode": self.mode, "hosts": [self.said, *self.more]}
-        config = self.folder / "vedette.yaml"
-        config.write_text(yaml.safe_dump({"watch": {"state": str(self.state)}, "actions": actions}))
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main(["action", words[0], "--config", str(config), *words[1:]])
-        return code, out.getvalue(), err.getvalue()
+    def actions(self) -> dict[str, Any]:
+        """As CommandSite has it."""
+        return {"mode": self.mode, "hosts": [self.said, *self.more]}
 
     def acts_as(self, user: str, key: Path, **said: Any) -> None:
         """Another account for vedette."""

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lab.vault import VaultServer
 
-from vedette.cli import main
-from vedette.store.actions import Acted, Step
+from tests.actions.command_site import CommandSite
 from vedette.store.visit import Visit
 
 
 @dataclass
-class VaultSite:
+class VaultSite(CommandSite):
     """Settings and a store in `folder`, for `vault`."""
 
     vault: VaultServer
@@ -31,64 +27,10 @@ class VaultSite:
     last: str = field(default="", init=False)
     """The id that was planned last."""
 
-    @property
-    def state(self) -> Path:
-        """The folder of the store."""
-        return self.folder / "store"
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """`vedette action …`: exit code, output, errors."""
+    def actions(self) -> dict[str, Any]:
+        """As CommandSite has it; the token is written anew each time."""
         (self.folder / "token").write_text(self.token or self.vault.root)
-        said = {
-            "watch": {"state": str(self.state)},
-            "actions": {
-                "vault": {"address": self.via or self.vault.address, "token_file": str(self.folder / "token")},
-            },
-        }
-        config = self.folder / "vedette.yaml"
-        config.write_text(yaml.safe_dump(said))
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main(["action", words[0], "--config", str(config), *words[1:]])
-        return code, out.getvalue(), err.getvalue()
-
-    def plan(self, *words: str) -> dict[str, Any]:
-        """A plan that is made, as JSON."""
-        code, out, err = self.run("plan", *words, "-o", "json")
-        assert code == 0, (out, err)
-        found: dict[str, Any] = json.loads(out)
-        self.last = found["id"] or ""
-        return found
-
-    def refused(self, *words: str) -> str:
-        """What is said where no plan is made."""
-        code, out, err = self.run("plan", *words)
-        assert code == 2, (out, err)
-        return " ".join(err.split())
-
-    def do(self, verb: str, code: int = 0) -> str:
-        """apply or undo what was planned last; what was printed, on one line."""
-        got, out, err = self.run(verb, self.last, "--yes", "--by", "ann")
-        assert got == code, (got, out, err)
-        return " ".join((out + err).split())
-
-    def holds(self) -> list[bool | None]:
-        """verify what was planned last."""
-        _, out, err = self.run("verify", self.last, "-o", "json")
-        assert out, err
-        return [one["holds"] for one in json.loads(out)]
-
-    def acted(self) -> Acted:
-        """The record of what was planned last."""
-        with contextlib.closing(Visit(self.state)) as visit:
-            found = visit.actions.get(self.last)
-        assert found is not None
-        return found
-
-    def steps(self) -> list[Step]:
-        """Its calls."""
-        with contextlib.closing(Visit(self.state)) as visit:
-            return visit.actions.steps(self.last)
+        return {"vault": {"address": self.via or self.vault.address, "token_file": str(self.folder / "token")}}
 
     def asked(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Any:
         """What Vault gives, by another way than vedette's; the whole answer. `token`: else root's."""
