@@ -81,6 +81,14 @@ def word(known: Known, alert: Alert = ALERT, **more: object) -> str:
     return leaning(facts(alert, context(**more), known)).word
 
 
+def test_what_was_seen_and_not_logged() -> None:
+    """An observation names no server that did it, and nobody."""
+    seen = msgspec.structs.replace(ALERT, source="observation", actor="", address="")
+    found = facts(seen, context(), Known())
+    assert told("Was it done", found).says == ("vedette saw it so",)
+    assert not [one for one in found if "trusted network" in one.question or "here before" in one.question]
+
+
 def test_with_nothing_known_a_person_decides() -> None:
     """No fact leans where none is there."""
     assert word(INSIDE) == OPEN

@@ -16,6 +16,8 @@ from vedette.response.said import Line, Said
 from vedette.rule import Reaction
 from vedette.stamp import stamp
 
+OBSERVED = "observation"
+"""The source of alerts of what vedette saw itself."""
 _DAY = 86_400_000_000_000
 _DAYS = 2
 """Days on which somebody must have been seen before anything of it is a habit."""
@@ -132,7 +134,8 @@ def _done(alert: Alert) -> Fact:
         )
     if alert.outcome == "failed":
         return Fact(question, Answer.NO, ("it failed at the server",))
-    return Fact(question, Answer.YES, ("the server did it",))
+    who = "vedette saw it so" if alert.source == OBSERVED else "the server did it"
+    return Fact(question, Answer.YES, (who,))
 
 
 def _activities(alert: Alert, context: Context) -> Iterator[Fact]:

@@ -77,7 +77,10 @@ def _happened(briefing: Briefing) -> Iterator[Line]:
 
 def _around(context: Context, alert: Alert) -> Iterator[Line]:
     hours = f"{moment(context.since)} to {moment(context.until)}"
-    yield (f"{hours}, from {context.read_from}: {context.acts:,} acts by this actor, address or token",)
+    if alert.actor or alert.address:
+        yield (f"{hours}, from {context.read_from}: {context.acts:,} acts by this actor, address or token",)
+    else:
+        yield (f"It names nobody whose acts could be looked for ({hours}).",)
     for title, rows in (
         ("this actor:", context.by_actor),
         ("others from the same address:", context.by_address),
