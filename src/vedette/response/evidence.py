@@ -22,10 +22,11 @@ from vedette.response.gathering import Gathering, Shapes, Told, oldest
 from vedette.response.kept import Kept, reaches
 from vedette.response.lineage import MOST_PARENTS
 from vedette.response.needles import begun, cut, holds, needles
+from vedette.response.pieces import pieces
 from vedette.response.second import Second
 from vedette.response.subject import act_needles, is_own, subject_of
 from vedette.sources.ahead import ahead
-from vedette.store.segments import frames, names
+from vedette.store.segments import names
 
 HOUR = 3_600_000_000_000
 _WORTH = 32 << 20
@@ -200,7 +201,7 @@ class _Evidence:
 
     def _begins(self, segment: _Segment) -> tuple[int, int]:
         """The earliest time that its first lines say, and of those of the alert's format; 0: they say none."""
-        for block, _ in frames(segment.path, 0):
+        for block, _ in pieces(segment.path):
             head = block[: block.rfind(b"\n", 0, _FIRST) + 1] or block
             reader = self._shapes.reader()
             return oldest([*reader.feed(head), *reader.finish()], self._shapes, self._alert.source)
@@ -214,9 +215,10 @@ class _Evidence:
     def _unpacked(self, segments: Sequence[_Segment]) -> Iterator[tuple[_Segment, bytes]]:
         for segment in segments:
             end = 0
-            for block, behind in frames(segment.path, 0):
+            for block, behind in pieces(segment.path):
                 end = behind
-                yield segment, block
+                if block:
+                    yield segment, block
             if end < segment.size and not segment.growing:
                 trouble = f"{segment.path}: cannot be read behind byte {end:,}"
                 if trouble not in self._troubles:
