@@ -241,6 +241,7 @@ def _observers(settings: Settings) -> list[Observer]:
     from vedette.clients.vault import Vault
     from vedette.observers.hashes import HashObserver
     from vedette.observers.kube import KubeObserver
+    from vedette.observers.server_log import ServerLogObserver
     from vedette.observers.vault import VaultObserver
 
     found: list[Observer] = []
@@ -258,6 +259,8 @@ def _observers(settings: Settings) -> list[Observer]:
         found.append(KubeObserver(one.name, kube, every=float(seconds(one.every))))
     for files in settings.sources.hashes:
         found.append(HashObserver(files.name, files.paths, every=float(seconds(files.every))))
+    for log in settings.sources.server_logs:
+        found.append(ServerLogObserver(log.name, log.path, log.program, every=float(seconds(log.every))))
     return found
 
 

@@ -147,4 +147,4 @@ def test_own_rules_may_be_named(here: Path) -> None:
 def test_check_counts_what_watch_reads_and_tells(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line says how much of vedette.yaml `watch` takes up; without sources and sinks it says nothing of them."""
     assert main(["config", "check", "--config", str(root / "vedette.example.yaml")]) == 0
-    assert capsys.readouterr().out.endswith("1 exception; 9 sources and 4 sinks for watch\n")
+    assert capsys.readouterr().out.endswith("1 exception; 10 sources and 4 sinks for watch\n")

@@ -231,3 +231,11 @@ def test_what_is_looked_for_is_not_asked_for_again() -> None:
     off, on = (Shipped(found, NOW, completing=one).check(pack()["K10"]) for one in (False, True))
     assert "completion: on" in off.mend
     assert "completion" not in f"{on.why} {on.mend}"
+
+
+def test_a_server_s_own_log_is_looked_for_where_it_is_named() -> None:
+    """Of the program that the rule asks about, and of no other."""
+    record = {"observation": "seal_status", "subject": "a", "time": TIME, "value": {"sealed": False}}
+    for programs, asked in (((), True), (("kube-apiserver",), True), (("vault",), False)):
+        found = Shipped(seen([record]), NOW, server_logs=programs).check(pack()["V3"])
+        assert ("name the server's own log under sources: server_logs:" in found.mend) is asked

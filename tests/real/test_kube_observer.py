@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import yaml
 from lab.kube import ApiServer
+from lab.process import until
 
 from tests.observers.lines import Lines, seen
 from vedette.clients.kube import Kube, KubeRefused
 from vedette.observers.base import Look
 from vedette.observers.completion import Completion
 from vedette.observers.kube import KubeObserver
+from vedette.observers.server_log import ServerLogObserver
 from vedette.render.rights import kube_rights
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -306,3 +308,24 @@ def later(server: ApiServer) -> bytes:
             line[key] = (datetime.fromisoformat(line[key]) + timedelta(minutes=3)).isoformat()
         line["verb"] = "get"
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def test_the_server_s_own_log_says_that_an_event_was_lost(server: ApiServer, tmp_path: Path) -> None:
+    """An apply in YAML, whose end is erased from the audit log, is an alert of K10.server_log."""
+    log = ServerLogObserver("log", str(server.server.log), "kube-apiserver", host="k8s-node1")
+    try:
+        assert seen(log) == ([], None)
+        applied = f"{RBAC}/clusterrolebindings/told?fieldManager=e"
+        text = OPEN.replace("eraser", "told")
+        assert server.call("PATCH", applied, text, content="application/apply-patch+yaml")[0] == 201
+        looks: list[Look] = []
+
+        def told() -> bool:
+            looks.extend(seen(log)[0])
+            return bool(looks)
+
+        until(told, "the line is written", 30.0)
+    finally:
+        log.close()
+    assert {look.kind for look in looks} == {"server_log"}
+    assert "K10.server_log" in Lines(tmp_path).add(looks)

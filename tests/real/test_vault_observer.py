@@ -10,6 +10,7 @@ from lab.vault import VaultServer
 
 from tests.observers.lines import Lines, seen
 from vedette.clients.vault import Vault, VaultRefused
+from vedette.observers.server_log import ServerLogObserver
 from vedette.observers.vault import VaultObserver
 from vedette.render.rights import vault_policy
 
@@ -202,3 +203,19 @@ def test_a_node_that_stops_is_an_alert(tmp_path: Path) -> None:
         assert lines.add(watching.look()) == ["V3"]
     finally:
         server.stop()
+
+
+def test_the_server_s_own_log_says_that_it_was_sealed(server: VaultServer, tmp_path: Path) -> None:
+    """Both lines, as this version writes them, are alerts of V3.server_log."""
+    log = ServerLogObserver("log", str(server.process.log), "vault", host="vault-0")
+    try:
+        assert seen(log) == ([], None)
+        server.seal()
+        server.unseal()
+        looks, blind = seen(log)
+    finally:
+        log.close()
+    assert blind is None
+    said = [str(look.value["message"]).rpartition("core: ")[2] for look in looks]
+    assert said == ["vault is sealed", "vault is unsealed"]
+    assert Lines(tmp_path).add(looks) == ["V3.server_log", "V3.server_log"]

@@ -27,7 +27,7 @@ from vedette.settings.watching import (
 from vedette.settings.written import Written
 from vedette.yaml_text import YamlPath
 
-SOURCES = ("files", "journald", "webhook", "loki", "vault", "kube", "hashes", "tracer")
+SOURCES = ("files", "journald", "webhook", "loki", "vault", "kube", "hashes", "server_logs", "tracer")
 _LOGS = SOURCES[:4]
 SINKS = ("alertmanager", "slack", "webhook", "file")
 

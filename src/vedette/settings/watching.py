@@ -117,6 +117,18 @@ class HashObserver:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerLog:
+    """The log that a Vault, OpenBao or API server keeps of itself, followed for what no audit log says (V3, K10)."""
+
+    name: Annotated[str, Says(_NAME, required=True)] = ""
+    path: Annotated[str, Says("The file, on this machine.", required=True)] = ""
+    program: Annotated[
+        str, Says("What writes it.", required=True, choices=("vault", "bao", "openbao", "kube-apiserver"))
+    ] = ""
+    every: Annotated[Span, Says("How often.")] = Span("2s")
+
+
+@dataclass(frozen=True, slots=True)
 class Tracer:
     """A small harmless request on a schedule whose record must come back through a watched log (K6)."""
 

@@ -22,6 +22,7 @@ from vedette.settings.watching import (
     KubeObserver,
     LokiSource,
     Route,
+    ServerLog,
     Sinks,
     Tracer,
     VaultObserver,
@@ -149,6 +150,10 @@ class Sources:
     vault: Annotated[tuple[VaultObserver, ...], Says("Vault or OpenBao nodes, asked for their state.")] = ()
     kube: Annotated[tuple[KubeObserver, ...], Says("API servers, asked for their state.")] = ()
     hashes: Annotated[tuple[HashObserver, ...], Says("Files whose content must not change unseen.")] = ()
+    server_logs: Annotated[
+        tuple[ServerLog, ...],
+        Says("Logs that servers keep of themselves, for lines that tell of seals and lost events."),
+    ] = ()
     tracer: Annotated[
         tuple[Tracer, ...], Says("Requests on a schedule whose records must come back through a log.")
     ] = ()

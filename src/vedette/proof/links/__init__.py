@@ -69,7 +69,8 @@ def _shipped(given: Given) -> Link | None:
     from vedette.proof.links.shipped import Shipped
 
     completing = given.settings is not None and given.settings.watch.completion == "on"
-    return Shipped(given.seen, given.now, completing=completing, rules_under=given.rules_under)
+    programs = [one.program for one in given.settings.sources.server_logs] if given.settings else []
+    return Shipped(given.seen, given.now, completing=completing, server_logs=programs, rules_under=given.rules_under)
 
 
 def _matched(given: Given) -> Link | None:

@@ -6,7 +6,7 @@ blind as none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -51,7 +51,7 @@ _OBSERVERS = {
     "file_hash": "name the policy file and the static manifest under sources: hashes:",
     "completion_missing": "watch: {completion: on}, where the audit policy keeps RequestReceived",
     "tracer": "name the API server, or Vault, under sources: tracer:",
-    "server_log": "nothing of vedette's reads servers' own logs; the rule's other documents are what there is",
+    "server_log": "name the server's own log under sources: server_logs:",
 }
 
 
@@ -86,13 +86,21 @@ class Shipped:
     name = NAME
 
     def __init__(
-        self, seen: Seen, now: int, *, completing: bool = False, rules_under: RulesUnder | None = None
+        self,
+        seen: Seen,
+        now: int,
+        *,
+        completing: bool = False,
+        server_logs: Collection[str] = (),
+        rules_under: RulesUnder | None = None,
     ) -> None:
-        """`now`: nanoseconds since 1970 UTC. `completing`: the watcher misses the ends of writes. `rules_under`: for
-        the cases that need not the stage that does not come; without it none is tried."""
+        """`now`: nanoseconds since 1970 UTC. `completing`: the watcher misses the ends of writes. `server_logs`: the
+        programs whose own logs it follows. `rules_under`: for the cases that need not the stage that does not come;
+        without it none is tried."""
         self._seen = seen
         self._now = now
         self._completing = completing
+        self._server_logs = frozenset(server_logs)
         self._rules_under = rules_under
 
     def check(self, rule: Rule) -> LinkResult:
@@ -126,11 +134,13 @@ class Shipped:
         return _Part(detection.name, second, *found)
 
     def _observed(self, detection: Detection) -> _Judged:
-        kinds = sorted(set(_kinds(detection.node)))
-        found = self._seen.formats.get(OBSERVATION, SeenFormat()).kinds
+        kinds = sorted(set(_texts(detection.node, OBSERVATION)))
+        found = set(self._seen.formats.get(OBSERVATION, SeenFormat()).kinds)
+        # None comes while every write ends and no server complains; that it is looked for is all that can be known.
         if self._completing:
-            # None comes while every write ends; that it is looked for is all that can be known.
-            found = found | {"completion_missing"}
+            found.add("completion_missing")
+        if not self._server_logs.isdisjoint(_texts(detection.node, "value.program")):
+            found.add("server_log")
         missing = [kind for kind in kinds if kind not in found]
         if not missing:
             return _Judged(State.READY)
@@ -258,13 +268,13 @@ def _said(told: Sequence[_Part], first: Sequence[_Part]) -> str:
     return "; ".join(said)
 
 
-def _kinds(node: Node) -> Iterator[str]:
-    """The kinds of observation that a tree asks for."""
+def _texts(node: Node, name: str) -> Iterator[str]:
+    """The texts that a tree asks for in the field `name`."""
     if isinstance(node, Test):
-        if node.path.name == OBSERVATION and node.op is Op.EQUALS:
+        if node.path.name == name and node.op is Op.EQUALS:
             yield from (text for one in node.values if isinstance(one, Text) and (text := one.plain))
     elif isinstance(node, Block):
-        yield from _kinds(node.body)
+        yield from _texts(node.body, name)
     elif not isinstance(node, Not):
         for one in node.nodes:
-            yield from _kinds(one)
+            yield from _texts(one, name)
