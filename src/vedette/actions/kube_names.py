@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from vedette.actions.base import Refused
 from vedette.actions.kube import Object, Who, label, subdomain
+from vedette.actions.kube_shipped import SHIPPED
 
 ACCOUNT = "system:serviceaccount:"
-_SHIPPED = ("system:", "kubeadm:")
-_SHIPPED_ROLES = frozenset({"cluster-admin", "admin", "edit", "view"})
-_BOOTSTRAP = "kubernetes.io/bootstrapping"
 BREAK_GLASS = "system:masters"
 """The group that needs no binding; who is in it is written in client certificates, and nobody can list them."""
 
@@ -85,10 +83,7 @@ def groups_of(actor: str, given: str) -> tuple[str, ...]:
 
 def shipped(found: Object) -> bool:
     """Whether a role or binding came with Kubernetes, and is needed by it."""
-    metadata = found["metadata"]
-    name = str(metadata["name"])
-    # The label alone would let an attacker's binding be kept: anybody who may write one may write the label.
-    return name.startswith(_SHIPPED) or (name in _SHIPPED_ROLES and _BOOTSTRAP in (metadata.get("labels") or {}))
+    return str(found["metadata"]["name"]) in SHIPPED
 
 
 def is_me(subject: Object, me: Who) -> bool:
