@@ -77,13 +77,16 @@ def _rule(settings: Settings, alert: Alert, extra: Sequence[str]) -> Rule | None
 
 def _known(settings: Settings, visit: Visit | None, alert: Alert, context: Context) -> Known:
     trusted, network = _inside(settings, alert.address.rpartition(", ")[2])
+    elsewhere = dict.fromkeys(row.address for row in context.by_token if row.address)
+    outside = tuple(one for one in elsewhere if _inside(settings, one)[0] is False)
     if visit is None:
-        return Known(network=network, trusted=trusted)
+        return Known(network=network, trusted=trusted, outside=outside)
     kept = visit.alerts.get(alert.id)
     return Known(
         _drill(visit, alert),
         network,
         trusted,
+        outside,
         _judged(visit, kept) if kept is not None else (),
         _others(visit, alert, context),
     )

@@ -159,7 +159,9 @@ def test_outside_speaks_for_an_attack_and_against_work() -> None:
 def test_the_same_token_elsewhere() -> None:
     """Somebody has a copy of it."""
     row = Row(ALERT.actor, "203.0.113.9", "curl", "get", "secrets", "vault", "done", 1, NOW, NOW, "vault/secrets/db")
-    assert word(INSIDE, by_token=[row]) == REAL
+    assert word(replace(INSIDE, outside=("203.0.113.9",)), by_token=[row]) == REAL
+    assert word(INSIDE, by_token=[row]) == OPEN
+    assert told("token used elsewhere", facts(ALERT, context(by_token=[row]), INSIDE)).answer is Answer.YES
 
 
 def test_the_way_of_a_token_is_told_and_leans_nowhere() -> None:

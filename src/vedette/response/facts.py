@@ -64,6 +64,8 @@ class Known:
     """The trusted list that the address is in."""
     trusted: bool | None = None
     """Whether it is in one; None: it is no address."""
+    outside: tuple[str, ...] = ()
+    """Of the other addresses that showed the same token, those in no trusted list."""
     judged: tuple[tuple[str, str], ...] = ()
     """Id and verdict (true, false) of earlier alerts of the same story."""
     others: tuple[Alert, ...] = ()
@@ -95,7 +97,7 @@ def facts(alert: Alert, context: Context, known: Known) -> list[Fact]:
         *_activities(alert, context),
         *_history(alert, context.habit),
         *_place(alert, known),
-        *_token(context),
+        *_token(context, known),
         _company(known),
         *_judged(known),
     ]
@@ -209,12 +211,16 @@ def _place(alert: Alert, known: Known) -> Iterator[Fact]:
         yield Fact(question, Answer.NO, (Said(alert.address), "is in no trusted list"), Speaks.ATTACK)
 
 
-def _token(context: Context) -> Iterator[Fact]:
+def _token(context: Context, known: Known) -> Iterator[Fact]:
     """Where the token came from, and who else shows it."""
     places = sorted({one.address for one in context.by_token if one.address})
     if context.by_token:
         says: Line = ("from", Said(", ".join(places[:_NAMES]))) if places else ("as somebody else",)
-        yield Fact("Was the same token used elsewhere?", Answer.YES, says, Speaks.ATTACK)
+        # Keys and certificates travel with their owners; from inside that says little.
+        if known.outside:
+            says = (*says, "of which in no trusted list:", Said(", ".join(known.outside[:_NAMES])))
+        speaks = Speaks.ATTACK if known.outside else Speaks.NEITHER
+        yield Fact("Was the same token used elsewhere?", Answer.YES, says, speaks)
     for step in context.lineage[:_NAMES]:
         yield Fact("Where did the token come from?", Answer.YES, (_moment(step.time), Said(step.says)))
 
