@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,6 +60,14 @@ class Site:
     """Settings, a state folder, a file that a sink writes, and a log."""
 
     folder: Path
+
+    @classmethod
+    def copied(cls, state: Path, folder: Path) -> Site:
+        """A copy of a store that was made once, with settings of its own."""
+        shutil.copytree(state, folder / "state", ignore=shutil.ignore_patterns("ballast"))
+        made = cls(folder)
+        made.write()
+        return made
 
     @property
     def config(self) -> Path:

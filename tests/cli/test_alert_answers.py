@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,10 +33,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(recorded: Site, tmp_path: Path) -> Site:
     """A copy of them."""
-    shutil.copytree(recorded.state, tmp_path / "state", ignore=shutil.ignore_patterns("ballast"))
-    made = Site(tmp_path)
-    made.write()
-    return made
+    return Site.copied(recorded.state, tmp_path)
 
 
 def alert(site: Site, actor: str = "mallory") -> str:

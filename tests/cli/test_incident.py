@@ -39,10 +39,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(recorded: Site, tmp_path: Path) -> Site:
     """A copy of it."""
-    shutil.copytree(recorded.state, tmp_path / "state", ignore=shutil.ignore_patterns("ballast"))
-    made = Site(tmp_path)
-    made.write()
-    return made
+    return Site.copied(recorded.state, tmp_path)
 
 
 def incident(site: Site, *arguments: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -36,10 +35,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(recorded: Site, tmp_path: Path) -> Site:
     """A copy of it."""
-    shutil.copytree(recorded.state, tmp_path / "state", ignore=shutil.ignore_patterns("ballast"))
-    made = Site(tmp_path)
-    made.write()
-    return made
+    return Site.copied(recorded.state, tmp_path)
 
 
 def incident(site: Site, *words: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,10 +51,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def site(kept: Path, tmp_path: Path) -> Site:
     """A copy of it."""
-    shutil.copytree(kept / "state", tmp_path / "state", ignore=shutil.ignore_patterns("ballast"))
-    made = Site(tmp_path)
-    made.write()
-    return made
+    return Site.copied(kept / "state", tmp_path)
 
 
 def alert_of(site: Site, actor: str) -> str:

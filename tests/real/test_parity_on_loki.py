@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from lab.built import part
 
 from tests.parity.differences import Case, explained, names
 from tests.parity.generated_lines import lines_near, recorded
@@ -23,7 +22,6 @@ from vedette import app
 from vedette.clients.loki import LokiClient
 from vedette.formats import FORMATS
 from vedette.formats.base import TrustedProxy
-from vedette.loki_process import LokiProcess
 from vedette.render.logql import CannotRender, detection_queries
 
 RULES, LINES = 8, 30
@@ -31,17 +29,6 @@ RULES, LINES = 8, 30
 _LONGEST = 200_000
 """Bytes of a line that Loki takes without being told to take more, and JSON around it."""
 _SECOND = 1_000_000_000
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[LokiClient]:
-    """A Loki for the whole module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VEDETTE_PARTS", str(part("loki").parent))
-        with LokiProcess() as server:
-            client = LokiClient(server.url, timeout=120)
-            yield client
-            client.close()
 
 
 @pytest.mark.parametrize("name", ["kube_audit", "vault_audit", "sshd"])

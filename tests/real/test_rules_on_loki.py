@@ -35,17 +35,6 @@ CARRIED = 850
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[LokiClient]:
-    """A Loki for the whole module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VEDETTE_PARTS", str(part("loki").parent))
-        with LokiProcess() as server:
-            client = LokiClient(server.url, timeout=120)
-            yield client
-            client.close()
-
-
-@pytest.fixture(scope="module")
 def pack() -> Mapping[str, Rule]:
     """The pack under the settings of the cases."""
     loaded = app.load_rules(app.load_settings(str(SETTINGS)), unproven=True)

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab.built import part
 
 from vedette import app
 from vedette.clients.loki import LokiClient, LokiRefused
-from vedette.loki_process import LokiProcess
 from vedette.runbook import PLACEHOLDERS, filled, lines
 
 _HOSTILE = 'e"v\\e`{{ . }} | json\n\u202e#'
 _SECOND = 1_000_000_000
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[LokiClient]:
-    """A Loki for the whole module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VEDETTE_PARTS", str(part("loki").parent))
-        with LokiProcess() as server:
-            client = LokiClient(server.url, timeout=120)
-            yield client
-            client.close()
 
 
 def queries(runbook: Path, word: str) -> list[str]:

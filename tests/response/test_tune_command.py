@@ -31,10 +31,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def site(kept: Path, tmp_path: Path) -> Site:
     """A copy of it."""
-    shutil.copytree(kept / "state", tmp_path / "state", ignore=shutil.ignore_patterns("ballast"))
-    made = Site(tmp_path)
-    made.write()
-    return made
+    return Site.copied(kept / "state", tmp_path)
 
 
 WRITE = ("K3", "--reason", "it reads its own", "--write")

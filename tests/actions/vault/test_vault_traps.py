@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from lab.vault import VaultServer
 
-from tests.actions import vault_site
-from tests.actions.bao_site import bao
 from tests.actions.test_by_hand import words
-from tests.actions.vault_site import VaultSite
+from tests.actions.vault import vault_site
+from tests.actions.vault.bao_site import bao
+from tests.actions.vault.vault_site import VaultSite
 from vedette.actions.base import Call
 from vedette.actions.vault_policy import RestorePolicy
 from vedette.actions.vault_rights import policy
 
 EARLY, LATE = "2026-11-25T08:00:00.500Z", "2026-11-25T09:00:00Z"
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
-    """One for all tests here."""
-    with vault_site.running(tmp_path_factory.mktemp("vault")) as server:
-        yield server
-
-
-@pytest.fixture
-def site(vault: VaultServer, tmp_path: Path) -> VaultSite:
-    """Settings and a store for it."""
-    return VaultSite(vault, tmp_path)
 
 
 def hashed(site: VaultSite, accessor: str, device: str) -> str:

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from lab.vault import VaultServer
 
-from tests.actions import vault_site
-from tests.actions.vault_site import VaultSite
+from tests.actions.vault.vault_site import VaultSite
 from vedette.actions import ACTIONS, RIGHTS
 from vedette.actions.vault_rights import RIGHTS as VAULT
 from vedette.actions.vault_rights import Right, policy
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
-    """One for all tests here."""
-    with vault_site.running(tmp_path_factory.mktemp("vault")) as server:
-        yield server
-
-
-@pytest.fixture
-def site(vault: VaultServer, tmp_path: Path) -> VaultSite:
-    """Settings and a store for it."""
-    return VaultSite(vault, tmp_path)
 
 
 def fresh() -> str:

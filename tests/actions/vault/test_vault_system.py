@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from lab.vault import VaultServer
-
-from tests.actions import vault_site
-from tests.actions.vault_site import VaultSite
+from tests.actions.vault.vault_site import VaultSite
 
 GOOD = 'path "kv/data/app" { capabilities = ["read"] }'
 EVIL = 'path "*" { capabilities = ["sudo", "update", "read"] }'
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
-    """One for all tests here."""
-    with vault_site.running(tmp_path_factory.mktemp("vault")) as server:
-        yield server
-
-
-@pytest.fixture
-def site(vault: VaultServer, tmp_path: Path) -> VaultSite:
-    """Settings and a store for it."""
-    return VaultSite(vault, tmp_path)
 
 
 def policy(site: VaultSite, name: str) -> str | None:

@@ -9,16 +9,8 @@ from pathlib import Path
 import pytest
 from lab.vault import VaultServer
 
-from tests.actions import vault_site
 from tests.actions.relay import Relay, broken
-from tests.actions.vault_site import VaultSite
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
-    """One for all tests here."""
-    with vault_site.running(tmp_path_factory.mktemp("vault")) as server:
-        yield server
+from tests.actions.vault.vault_site import VaultSite
 
 
 @pytest.fixture
