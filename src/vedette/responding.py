@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,6 @@ from vedette.clients.loki import LokiClient
 from vedette.clients.reading import base_url
 from vedette.drills.base import marked
 from vedette.escape import terminal
-from vedette.network import Networks
 from vedette.render.logql import JOBS
 from vedette.response.activities import Activity
 from vedette.response.briefing import Briefing
@@ -34,14 +33,14 @@ from vedette.store.incidents import Incidents
 from vedette.store.visit import Visit
 
 _HOUR = 3_600_000_000_000
-_MOST = 200
+_MOST = 2_000
 """Alerts of the hours around that are looked through."""
 
 Reads = Callable[[Alert], Context]
 """Reads what surrounds an alert, where the settings or the command line say."""
 
 
-def brief(settings: Settings, visit: Visit | None, alert: Alert, rules: Sequence[str], read: Reads) -> Briefing:
+def brief(settings: Settings, visit: Visit, alert: Alert, rules: Sequence[str], read: Reads) -> Briefing:
     """Put it together. Raises app.Wrong for a finding, which has no runbook, or settings and rules that are wrong."""
     if alert.source == OWN:
         raise app.Wrong([f"{alert.rule} is a finding of vedette's own; what to do: {terminal(alert.why)}"])
@@ -54,7 +53,7 @@ def brief(settings: Settings, visit: Visit | None, alert: Alert, rules: Sequence
     found = facts(alert, context, known)
     return Briefing(
         alert,
-        visit.alerts.get(alert.id) if visit is not None else None,
+        visit.alerts.get(alert.id),
         runbook,
         values,
         context,
@@ -63,9 +62,9 @@ def brief(settings: Settings, visit: Visit | None, alert: Alert, rules: Sequence
         offers(runbook, values, {name: [arg.name for arg in kind.arguments] for name, kind in ACTIONS.items()}),
         known.others,
         grounds([alert, *known.others]),
-        visit.alerts.deeds(alert.id) if visit is not None else (),
-        visit.actions.listed(alert=alert.id) if visit is not None else (),
-        Incidents(visit.database).of_alert(alert.id) if visit is not None else (),
+        visit.alerts.deeds(alert.id),
+        visit.actions.listed(alert=alert.id),
+        Incidents(visit.database).of_alert(alert.id),
     )
 
 
@@ -75,12 +74,10 @@ def _rule(settings: Settings, alert: Alert, extra: Sequence[str]) -> Rule | None
     return next((one for one in loaded.rules if one.name == alert.rule), None)
 
 
-def _known(settings: Settings, visit: Visit | None, alert: Alert, context: Context) -> Known:
+def _known(settings: Settings, visit: Visit, alert: Alert, context: Context) -> Known:
     trusted, network = _inside(settings, alert.address.rpartition(", ")[2])
     elsewhere = dict.fromkeys(row.address for row in context.by_token if row.address)
     outside = tuple(one for one in elsewhere if _inside(settings, one)[0] is False)
-    if visit is None:
-        return Known(network=network, trusted=trusted, outside=outside)
     kept = visit.alerts.get(alert.id)
     return Known(
         _drill(visit, alert),
@@ -93,17 +90,10 @@ def _known(settings: Settings, visit: Visit | None, alert: Alert, context: Conte
 
 
 def _inside(settings: Settings, address: str) -> tuple[bool | None, str]:
-    """Whether an address is in a trusted list, and the narrowest name of one."""
-    networks = {name: one for name, one in settings.site_networks().items() if name not in ("trusted", "terraform")}
-    names = [name for name, one in networks.items() if one.contains(address)]
-    return _any(networks.values(), address), names[0] if names else ""
-
-
-def _any(networks: Iterable[Networks], address: str) -> bool | None:
-    said = [one.contains(address) for one in networks]
-    if None in said or not said:
-        return None
-    return any(said)
+    """Whether an address is in a trusted list, None where it is none; and which list."""
+    networks = settings.site_networks()
+    names = [name for name, one in networks.items() if name in settings.networks and one.contains(address)]
+    return networks["trusted"].contains(address), names[0] if names else ""
 
 
 def _drill(visit: Visit, alert: Alert) -> str:
@@ -124,17 +114,13 @@ def _judged(visit: Visit, kept: Stored) -> tuple[tuple[str, str], ...]:
 
 def _others(visit: Visit, alert: Alert, context: Context) -> tuple[Alert, ...]:
     """Alerts about the same actor or address, with acts within the hours that were looked at."""
-    near = visit.alerts.listed(most=_MOST)
-    found = [
+    return tuple(
         one.alert
-        for one in near
+        for one in visit.alerts.between(context.since, context.until, _MOST)
         if one.alert.id != alert.id
         and one.alert.source != OWN
-        and context.since <= one.alert.last_seen
-        and one.alert.first_seen < context.until
         and ((alert.actor and one.alert.actor == alert.actor) or (alert.address and one.alert.address == alert.address))
-    ]
-    return tuple(sorted(found, key=lambda one: (one.first_seen, one.id)))
+    )
 
 
 def context_of(

@@ -113,6 +113,11 @@ class Alerts:
                 values.append(value)
         return self._select(f"{' AND '.join(where)} ORDER BY opened DESC, id LIMIT ?", *values, most)
 
+    def between(self, since: int, until: int, most: int) -> list[Kept]:
+        """Alerts with an act from `since` to before `until` (event times), the first first."""
+        where = "last_seen >= ? AND first_seen < ? ORDER BY first_seen, id LIMIT ?"
+        return self._select(where, since, until, most)
+
     def open_findings(self) -> list[Kept]:
         """The findings that are open."""
         return self._select(f"state = 'open' AND source = '{OWN}'")
