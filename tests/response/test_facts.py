@@ -148,6 +148,13 @@ def test_logs_without_a_client_or_an_address() -> None:
     assert word(INSIDE, vault, habit=replace(HABIT, with_agent=0, from_address=0)) == FALSE
 
 
+def test_never_says_nothing_where_nothing_older_is_kept() -> None:
+    """It is then unknown, and speaks for nothing."""
+    none = replace(HABIT, acts=0, days=0, kept_since=0)
+    assert told("been here before", facts(ALERT, context(habit=none), INSIDE)).answer is Answer.CANNOT_TELL
+    assert word(INSIDE, habit=none) == OPEN
+
+
 def test_outside_speaks_for_an_attack_and_against_work() -> None:
     """Both at once are for a person."""
     outside = Known(trusted=False)

@@ -175,10 +175,13 @@ def _history(alert: Alert, habit: Habit | None) -> Iterator[Fact]:
     if not alert.actor or habit is None:
         return
     question = "Has this actor been here before?"
-    kept = f"what is kept begins {_moment(habit.kept_since)}" if habit.kept_since else "nothing older is kept"
+    if not habit.acts and not habit.kept_since:
+        yield Fact(question, Answer.CANNOT_TELL, ("nothing from before these hours is kept",))
+        return
     if not habit.acts:
-        old = habit.kept_since and alert.first_seen - habit.kept_since > _DAY
-        yield Fact(question, Answer.NO, (f"never before; {kept}",), Speaks.ATTACK if old else Speaks.NEITHER)
+        says = f"never before; what is kept begins {_moment(habit.kept_since)}"
+        old = alert.first_seen - habit.kept_since > _DAY
+        yield Fact(question, Answer.NO, (says,), Speaks.ATTACK if old else Speaks.NEITHER)
         return
     since = f"{_times(habit.acts)} on {habit.days} {'day' if habit.days == 1 else 'days'} since {_moment(habit.first)}"
     yield Fact(question, Answer.YES, (since,))
