@@ -229,3 +229,14 @@ def test_verify_says_that_nothing_was_applied(site: Site) -> None:
     code, _, err = site.run("verify", site.last)
     assert (code, f"{site.last} was not applied yet" in err) == (1, True)
     site.server.call("DELETE", path)
+
+
+def test_an_alert_of_alertmanager_is_taken_by_its_whole_fingerprint(site: Site) -> None:
+    """It is in no store; what is shorter has to be the beginning of one that is."""
+    planned(site, "fingerprint")
+    code, _, err = site.run("plan", "kube.suspend-actor", "fingerprint", "--alert", "0123456789abcdef")
+    assert (code, "no alert of this store" in err) == (0, True)
+    code, _, err = site.run("plan", "kube.suspend-actor", "fingerprint", "--alert", "0123456789")
+    assert (code, "no alert has an id that begins with" in err) == (2, True)
+    _, out, _ = site.run("list", "--alert", "0123456789abcdef", "-o", "json")
+    assert [one["action"] for one in json.loads(out)["record"]] == ["kube.suspend-actor"]

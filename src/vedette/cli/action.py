@@ -284,6 +284,7 @@ def _alert(answers: Answers, given: str) -> str:
         raise app.Wrong([f"{answers.folder}: no store here, so that no alert can be named; --state names its folder"])
     if _HELD.fullmatch(given) and answers.visit.alerts.get(given) is None:
         # A fingerprint of Alertmanager's: an alert of Loki's ruler is in no store.
+        print(f"vedette: {given} is no alert of this store; taken for one that Alertmanager holds", file=sys.stderr)
         return given
     return Desk(answers.settings, answers.visit).named(given).alert.id
 
