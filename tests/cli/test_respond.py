@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.alert_store import HOSTILE, Site
-from tests.response.stories import kube, watched
+from tests.response.stories import kube, sshd, watched
 from tests.walker import Answer, walk
 from vedette.cli import main
 from vedette.store.alerts import Deed
@@ -186,3 +186,14 @@ def test_wrong_calls(site: Site, capsys: Capture, words: list[str], says: str) -
     """2, and what is wrong."""
     assert main(["respond", *words, "--print", "--config", str(site.config)]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_what_no_automation_can_say_is_written_as_an_exception(tmp_path: Path) -> None:
+    """A login from outside by a runner: the entry needs a last day and somebody who answers for it, and asks for both."""
+    site = watched(tmp_path, [sshd("ci", "203.0.113.9", 1)])
+    (alert,) = [one.alert.id for one in site.kept() if one.alert.rule == "S1"]
+    answers = {**FALSE, r"last day\?": "y", r"which day": "2099-12-31", r"answers for it": "me@example.org"}
+    code, shown = walked(site, alert, answers)
+    assert code == 0, shown
+    assert "$ vedette tune S1 --actor ci --exception --until 2099-12-31 --owner me@example.org" in shown
+    assert "expires: 2099-12-31" in site.config.read_text("utf-8")

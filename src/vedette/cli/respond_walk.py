@@ -21,6 +21,8 @@ from vedette.store.actions import APPLIED, Acted
 from vedette.store.incidents import Incidents
 
 _REAL, _FALSE, _LATER = "real", "false", "later"
+_WRONG = 2
+"""The exit code of a command that lacks something."""
 _LONGEST = 10_000
 """Characters of a reason that are kept."""
 
@@ -182,8 +184,16 @@ class Walk:
         ):
             return
         words = ["tune", alert.rule, *(["--actor", alert.actor] if alert.actor else [])]
-        if self._run(*words) == 0 and self._yes("write that entry into the settings?", default=False):
-            self._run(*words, "--reason", self._reason("why? (it stands in the settings)"), "--write")
+        if self._run(*words) or not self._yes("write that entry into the settings?", default=False):
+            return
+        why = ("--reason", self._reason("why? (it stands in the settings)"), "--write")
+        # What no automation entry can say is an exception, and that ends.
+        if self._run(*words, *why) == _WRONG and self._yes(
+            "an exception ends: write it with a last day?", default=True
+        ):
+            until = self._reason("until which day? (YYYY-MM-DD)")
+            owner = self._reason("who answers for it?")
+            self._run(*words, "--exception", "--until", until, "--owner", owner, *why)
 
     def _close(self, verdict: str, why: str) -> None:
         kept = self._desk.visit.alerts.get(self._id)
