@@ -18,7 +18,7 @@ from vedette.response.activities import Activity
 from vedette.response.briefing import Briefing
 from vedette.response.context import Context
 from vedette.response.details import details_of
-from vedette.response.evidence import of_evidence
+from vedette.response.evidence import first_event, of_evidence
 from vedette.response.facts import Known, facts, leaning
 from vedette.response.grounds import grounds
 from vedette.response.kept import Kept
@@ -66,6 +66,15 @@ def brief(settings: Settings, visit: Visit, alert: Alert, rules: Sequence[str], 
         visit.actions.listed(alert=alert.id),
         Incidents(visit.database).of_alert(alert.id),
     )
+
+
+def details_for(settings: Settings, folder: Path, alert: Alert) -> dict[str, str]:
+    """What the record of an alert's first act says besides, for its runbook; nothing where it is not kept."""
+    try:
+        found = first_event(folder, alert, app.trusted_proxies(settings))
+    except OSError:
+        return {}
+    return details_of([found]) if found is not None else {}
 
 
 def _rule(settings: Settings, alert: Alert, extra: Sequence[str]) -> Rule | None:

@@ -468,3 +468,10 @@ def test_a_store_of_another_user_names_that_user(site: Site) -> None:
     closed, visible = done.stdout.splitlines()
     assert closed.endswith("Permission denied; run this as the user who runs `vedette watch`")
     assert "it belongs to root: sudo -u root vedette" in visible
+
+
+def test_the_runbook_has_what_the_alerts_own_record_says(site: Site, capsys: Capture) -> None:
+    """The binding that allowed it stands in the evidence, not in the alert."""
+    (alert,) = [one.alert.id for one in site.kept() if one.alert.rule == "K3" and one.alert.id.startswith("251c09d9")]
+    assert site.alerts("show", alert, "--runbook") == 0
+    assert "kube.delete-binding name=labeller namespace=vault" in capsys.readouterr().out

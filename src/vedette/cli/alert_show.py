@@ -50,7 +50,10 @@ def _runbook(desk: Desk, alert: Alert) -> str:
     runbook = desk.runbook(alert.rule)
     if runbook is None:
         raise app.Wrong([f"the pack has no rule {alert.rule}: vedette rules show --rules FILE --runbook"])
-    return filled(runbook.read_text("utf-8"), records.alert_record(alert, ""))
+    from vedette import responding  # which knows the actions
+
+    details = responding.details_for(desk.settings, desk.visit.folder, alert)
+    return filled(runbook.read_text("utf-8"), records.alert_record(alert, ""), details)
 
 
 def _words(desk: Desk, alert: Alert) -> Words:

@@ -76,6 +76,11 @@ def of_evidence(
     return _Evidence(folder, alert, hours, proxies).context(activities)
 
 
+def first_event(folder: Path, alert: Alert, proxies: Sequence[TrustedProxy] = ()) -> Event | None:
+    """A record of the alert's first act, the one that says most; None where none is kept. Raises OSError."""
+    return _Evidence(folder, alert, 0.0, proxies).first()
+
+
 class _Evidence:
     def __init__(self, folder: Path, alert: Alert, hours: float, proxies: Sequence[TrustedProxy]) -> None:
         self._alert = alert
@@ -88,7 +93,7 @@ class _Evidence:
         self._sources = [self._segments(place) for _, place in kept.sources()]
 
     def context(self, activities: Sequence[Activity]) -> Context:
-        gathering = Gathering(self._alert, self._first(), self._window, self._shapes, activities)
+        gathering = Gathering(self._alert, self.first(), self._window, self._shapes, activities)
         mine, theirs = _halves([[one for one in segments if one.older] for segments in self._sources])
         with Second(lambda: self._half(gathering, theirs), wanted=bool(theirs)) as second:
             for segments in mine:
@@ -129,7 +134,7 @@ class _Evidence:
             found.append(_Segment(path, status.st_size, older, name == listed[-1]))
         return found
 
-    def _first(self) -> Event | None:
+    def first(self) -> Event | None:
         """A record of the alert's first act, the one that says most."""
         best = None
         wanted = tuple(one for act in act_needles(subject_of(self._alert))[:1] for one in act)
