@@ -163,6 +163,30 @@ def test_an_action_that_cannot_be_planned_is_no_end(site: Site) -> None:
     assert "needs a system to act on" in shown
 
 
+def test_what_only_looks_is_shown_and_not_applied(site: Site) -> None:
+    """From the evidence alone: the Secrets that the actor was given."""
+
+    def choose(shown: str) -> str:
+        (number,) = re.findall(r"^  (\d+)\. vedette action plan kube\.secrets-read", shown, re.MULTILINE)
+        return number if shown.count("which one to plan") == 1 else ""
+
+    code, shown = walked(site, alert_of(site, ROBOT), {**REAL, r"which one to plan": choose})
+    assert code == 0, shown
+    assert f"{ROBOT} was given" in shown
+    assert "vault/db" in shown
+    assert "vedette action apply" not in shown
+
+
+def test_an_actor_that_looks_like_an_option_is_a_name(site: Site) -> None:
+    """Tuning asks for it by name, whatever it begins with."""
+    answers = {**FALSE, r"why\?": "- it is ours", r"write that entry": "n"}
+    code, shown = walked(site, alert_of(site, EVIL), answers)
+    assert code == 0, shown
+    assert f"tune K3 '--actor={EVIL}'" in shown or f"tune K3 --actor={EVIL}" in shown
+    assert "usage:" not in shown
+    assert deeds(site, alert_of(site, EVIL))[-1].said == "- it is ours"
+
+
 def test_without_a_terminal_nobody_is_asked(site: Site) -> None:
     """A script gets the page, or is told so."""
     command = [sys.executable, "-m", "vedette", "respond", alert_of(site, ROBOT), "--config", str(site.config)]

@@ -9,6 +9,8 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
+from vedette.actions import ACTIONS
+from vedette.actions.base import from_json
 from vedette.cli.alert_desk import SHORT, Desk, clean, who
 from vedette.cli.respond_screen import show_head, show_part, wrapped
 from vedette.escape import shell, terminal
@@ -27,6 +29,11 @@ _LONGEST = 10_000
 """Characters of a reason that are kept."""
 
 
+def _option(name: str, value: str) -> tuple[str, ...]:
+    """An option with its value, which the parser takes for nothing else however it begins."""
+    return (f"{name}={value}",) if value.startswith("-") else (name, value)
+
+
 class Left(Exception):
     """Whoever was asked went away."""
 
@@ -39,6 +46,7 @@ class Walk:
         self._args = args
         self._told = briefing
         self._by = who(args)
+        self._by_me = _option("--by", self._by)
         self._id = briefing.alert.id
         self._short = briefing.alert.id[:SHORT]
         self._held = briefing.kept is None
@@ -73,9 +81,7 @@ class Walk:
         if kept is not None and kept.acked:
             return
         if self._yes("acknowledge it, so that others see that somebody is here?", default=True):
-            self._run(
-                "alerts", "ack", self._short, *(("--from", "alertmanager") if self._held else ()), "--by", self._by
-            )
+            self._run("alerts", "ack", self._short, *(("--from", "alertmanager") if self._held else ()), *self._by_me)
 
     def _decide(self) -> tuple[str, str]:
         """What a person says it is, and why."""
@@ -116,13 +122,15 @@ class Walk:
     def _answer(self, offer: Offer, more: Sequence[str]) -> None:
         words = [*(self._completed(offer, word) for word in offer.words), *more]
         before = {one.id for one in self._acted()}
-        if self._run("action", "plan", offer.action, *words, "--alert", self._id, "--by", self._by):
+        if self._run("action", "plan", offer.action, *words, "--alert", self._id, *self._by_me):
             return
         planned = next((one for one in self._acted() if one.id not in before), None)
-        if planned is None or self._args.read_only or self._desk.settings.actions.mode == "read-only":
+        if planned is None or ACTIONS[planned.action].reads or not from_json(planned.plan).calls:
+            return
+        if self._args.read_only or self._desk.settings.actions.mode == "read-only":
             return
         # It asks by itself, after it has shown the plan.
-        self._run("action", "apply", planned.id, "--by", self._by)
+        self._run("action", "apply", planned.id, *self._by_me)
         after = self._desk.visit.actions.get(planned.id)
         if after is not None and after.state == APPLIED:
             self._run("action", "verify", planned.id)
@@ -150,11 +158,10 @@ class Walk:
         )
         while word := self._ask(f"does it belong to an incident? {choice}"):
             if word[:1].lower() == "o":
-                title = self._reason("what is it about? (its title)")
-                self._run("incident", "open", title, *self._with_others(), "--by", self._by)
+                self._run("incident", "open", self._title(), *self._with_others(), *self._by_me)
                 return
             if word in {str(number) for number, _ in open_ones}:
-                self._run("incident", "add", word, *self._with_others(), "--by", self._by)
+                self._run("incident", "add", word, *self._with_others(), *self._by_me)
                 return
             print(f"  {terminal(word)!r} is no open incident")
 
@@ -163,11 +170,17 @@ class Walk:
         if not self._yes("open an incident for it?", default=False):
             return
         before = {number for number, _ in self._open_incidents()}
-        self._run("incident", "open", self._reason("what is it about? (its title)"), "--by", self._by)
+        self._run("incident", "open", self._title(), *self._by_me)
         for number in {number for number, _ in self._open_incidents()} - before:
-            self._run("incident", "note", str(number), f"Alertmanager's alert {self._id}", "--by", self._by)
+            self._run("incident", "note", str(number), f"Alertmanager's alert {self._id}", *self._by_me)
             for one in self._acted():
-                self._run("incident", "add", str(number), "--action", one.id, "--by", self._by)
+                self._run("incident", "add", str(number), "--action", one.id, *self._by_me)
+
+    def _title(self) -> str:
+        """What begins with a hyphen would be an option."""
+        while not (title := self._reason("what is it about? (its title)").lstrip("- ")):
+            print("  a title is a sentence")
+        return title
 
     def _with_others(self) -> list[str]:
         others = [one.id for one in self._told.others]
@@ -183,17 +196,17 @@ class Walk:
             "look for the narrowest entry that excuses it?", default=True
         ):
             return
-        words = ["tune", alert.rule, *(["--actor", alert.actor] if alert.actor else [])]
+        words = ["tune", alert.rule, *(_option("--actor", alert.actor) if alert.actor else ())]
         if self._run(*words) or not self._yes("write that entry into the settings?", default=False):
             return
-        why = ("--reason", self._reason("why? (it stands in the settings)"), "--write")
+        why = (*_option("--reason", self._reason("why? (it stands in the settings)")), "--write")
         # What no automation entry can say is an exception, and that ends.
         if self._run(*words, *why) == _WRONG and self._yes(
             "an exception ends: write it with a last day?", default=True
         ):
             until = self._reason("until which day? (YYYY-MM-DD)")
             owner = self._reason("who answers for it?")
-            self._run(*words, "--exception", "--until", until, "--owner", owner, *why)
+            self._run(*words, "--exception", *_option("--until", until), *_option("--owner", owner), *why)
 
     def _close(self, verdict: str, why: str) -> None:
         kept = self._desk.visit.alerts.get(self._id)
@@ -204,7 +217,7 @@ class Walk:
         if verdict == _LATER or kept is None or kept.state != "open":
             return
         if self._yes("close the alert?", default=verdict == _FALSE):
-            self._run("alerts", "close", self._short, "--reason", why, "--by", self._by)
+            self._run("alerts", "close", self._short, *_option("--reason", why), *self._by_me)
 
     def _summary(self) -> None:
         visit = self._desk.visit
