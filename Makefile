@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 WORKERS ?= 2
+LABS ?= 1
 SPEED ?= 6
 
 .PHONY: help run test faults soak check bench bench-watch bench-loki bench-respond lab test-lab record docs lock format clean
@@ -61,7 +62,7 @@ lab: .venv/dev.done ## real servers on loopback with both engines, until Ctrl-C;
 	@.venv/bin/python -m lab
 
 test-lab: .venv/dev.done ## a real act for each rule, from the server to Slack's stand-in, by both engines
-	VEDETTE_LAB=1 .venv/bin/python -m pytest -ra tests/lab $(AGAIN)
+	VEDETTE_LAB=1 .venv/bin/python -m pytest -n $(LABS) --dist loadfile -ra tests/lab $(AGAIN)
 
 record: .venv/dev.done ## record examples/logs anew from the lab's servers (root, two minutes)
 	@.venv/bin/python -m lab --build
