@@ -25,8 +25,10 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 LogLevel {level}
 """
-# sshd without a terminal says its lines to standard error; a system's would go through /dev/log, which is not ours.
+# sshd without a terminal says its lines to standard error; a system's would go through /dev/log, which is not ours. How far
+# imfile has read stands in the work directory, by inode: in a shared one another lab's file may be taken for this one.
 _RSYSLOG = """\
+global(workDirectory="{folder}")
 module(load="imfile" mode="inotify")
 input(type="imfile" File="{folder}/sshd.log" Tag="{tag}[{pid}]:" Facility="auth" Severity="info")
 auth.* action(type="omfile" file="{folder}/auth.log" template="RSYSLOG_FileFormat")
