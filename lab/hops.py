@@ -78,8 +78,9 @@ def by_loki(lab: Lab, act: Act, seconds: float = LATEST_LOKI) -> Hops:
 
 
 def opened(lab: Lab, act: Act) -> dict[str, Any] | None:
-    """The alert of an act as it is in the store."""
-    return next((one for one in lab.watch.alerts() if _tells(one, act) and one["state"] == "open"), None)
+    """The alert of an act as it is in the store; of several the first, since a look at the cluster may find it as well."""
+    found = [one for one in lab.watch.alerts() if _tells(one, act) and one["state"] == "open"]
+    return min(found, key=lambda one: str(one["opened"]), default=None)
 
 
 def reached(act: Act, alerts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
