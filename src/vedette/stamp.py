@@ -12,3 +12,8 @@ def stamp(time_ns: int) -> str:
     except (OverflowError, ValueError, OSError):
         return f"{time_ns / 1e9:.6f}"
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % 1_000_000_000 // 1000:06d}Z"
+
+
+def to_second(time_ns: int) -> str:
+    """The same for people, who need no fraction: 2026-11-23T06:38:52Z."""
+    return f"{stamp(time_ns)[:19]}Z"

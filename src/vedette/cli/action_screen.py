@@ -12,8 +12,9 @@ import msgspec
 from vedette.acting import Answers
 from vedette.actions import ACTIONS
 from vedette.actions.base import CallFailed, Check, Plan, from_json, usage
-from vedette.cli.alert_desk import SHORT, moment, when
+from vedette.cli.alert_desk import SHORT, when
 from vedette.escape import terminal
+from vedette.stamp import to_second
 from vedette.store.actions import Acted, Step
 
 _WIDTH = 100
@@ -35,7 +36,7 @@ def show_list(answers: Answers, acted: Sequence[Acted], output: str, *, kinds: b
         print("nothing is on record" + ("" if answers.visit else f": no store in {terminal(str(answers.folder))}"))
     for one in acted:
         state = "broken off" if answers.broken_off(one) else one.state
-        text = f"{one.id[:SHORT]}  {moment(one.made)}  {state:<11} {one.action} {one.target}"
+        text = f"{one.id[:SHORT]}  {to_second(one.made)}  {state:<11} {one.action} {one.target}"
         print(terminal(text, _WIDTH))
 
 
@@ -127,7 +128,7 @@ def show_acted(answers: Answers, acted: Acted, output: str) -> None:
         ("undone", acted.undone_by, acted.undone),
     ):
         if at:
-            print(f"  {word} {moment(at)}{f' by {terminal(by)}' if by else ''}")
+            print(f"  {word} {to_second(at)}{f' by {terminal(by)}' if by else ''}")
     if acted.alert:
         print(f"  answers alert {acted.alert[:SHORT]}")
     steps = answers.steps(acted)
@@ -135,7 +136,7 @@ def show_acted(answers: Answers, acted: Acted, output: str) -> None:
         print("applying:" if turn == 0 else f"undoing ({turn}):")
         show_steps([one for one in steps if one.turn == turn])
     if acted.verified:
-        print(f"seen {moment(acted.verified)}:")
+        print(f"seen {to_second(acted.verified)}:")
         show_checks(msgspec.json.decode(acted.checks, type=list[Check]), "table")
 
 

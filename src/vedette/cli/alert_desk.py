@@ -15,7 +15,7 @@ from vedette.cli import records
 from vedette.escape import terminal
 from vedette.runbook import link
 from vedette.settings import Settings
-from vedette.stamp import stamp
+from vedette.stamp import stamp, to_second
 from vedette.store.alerts import Kept, Silence
 from vedette.store.outbox import WAITING, Entry
 from vedette.store.visit import Visit
@@ -154,11 +154,6 @@ def when(time_ns: int) -> str | None:
     return stamp(time_ns) if time_ns else None
 
 
-def moment(time_ns: int) -> str:
-    """A time for people, to the second."""
-    return f"{stamp(time_ns)[:19]}Z"
-
-
 def clean(text: str) -> str:
     """An argument as it can be kept: bytes that are no text become U+FFFD."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -183,5 +178,5 @@ def undelivered(row: Entry, now: int) -> str:
     if row.state != WAITING or row.told:
         return ""
     if row.due > now and not row.tries:
-        return f"waits until {moment(row.due)}: {reason}" if reason else ""
-    return f"waits since {moment(row.created)}: {reason or 'nobody has taken it up yet'}{tries}"
+        return f"waits until {to_second(row.due)}: {reason}" if reason else ""
+    return f"waits since {to_second(row.created)}: {reason or 'nobody has taken it up yet'}{tries}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from vedette import app
 from vedette.cli import records
-from vedette.cli.alert_desk import moment, runbook_of, runbook_url, when
+from vedette.cli.alert_desk import runbook_of, runbook_url, when
 from vedette.cli.alert_held import Held, HeldDesk
 from vedette.cli.alert_show import wrapped
 from vedette.cli.scan import moment as time_of
@@ -17,6 +17,7 @@ from vedette.cli.screen import coloured, severity_word, terminal_width
 from vedette.escape import terminal
 from vedette.rule import Severity
 from vedette.runbook import filled
+from vedette.stamp import to_second
 
 HELD = "vedette.heldalert/1"
 _SHOWN = ("description", "first_step", "query", "runbook_url")
@@ -57,7 +58,7 @@ def show_held(desk: HeldDesk, args: argparse.Namespace) -> int:
         if runbook is None:
             raise app.Wrong([f"the pack has no rule {one.rule}: vedette rules show --rules FILE --runbook"])
         known = {name: one.said(name) for name in ("actor", "address", "object")}
-        print(filled(runbook.read_text("utf-8"), {**known, "first_seen": moment(one.began)}), end="")
+        print(filled(runbook.read_text("utf-8"), {**known, "first_seen": to_second(one.began)}), end="")
     elif args.output == "json":
         sys.stdout.buffer.write(records.encoded(record(one)) + b"\n")
     else:
@@ -98,7 +99,7 @@ def _two_lines(desk: HeldDesk, one: Held) -> str:
     width = max(60, terminal_width(sys.stdout) - len(head))
     word = severity_word(Severity(one.severity), coloured(sys.stdout))
     what = terminal(one.said("summary") or one.alert.labels.get("alertname", ""), max(20, width - 14))
-    where = f"{one.engine}, {', '.join(said.name for said in one.clusters)}, since {moment(one.began)}"
+    where = f"{one.engine}, {', '.join(said.name for said in one.clusters)}, since {to_second(one.began)}"
     return f"{head}{word} {terminal(one.rule):<4} {what}\n{' ' * len(head)}              {terminal(where)}"
 
 
@@ -108,7 +109,7 @@ def _lines(desk: HeldDesk, one: Held) -> Iterator[tuple[str, str]]:
     yield str(Severity(one.severity)), f"{terminal(one.rule)}  {terminal(one.said('summary'))}"
     yield "id", f"{terminal(one.id)} in {terminal(', '.join(said.name for said in one.clusters))}"
     found = {"ruler": "Loki's ruler", "watch": "vedette watch"}[one.engine]
-    yield "state", f"{one.word}, found by {found}, there since {moment(one.began)}"
+    yield "state", f"{one.word}, found by {found}, there since {to_second(one.began)}"
     for name in _WHO:
         if one.said(name):
             yield name, terminal(one.said(name))

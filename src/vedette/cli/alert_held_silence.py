@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vedette import app
-from vedette.cli.alert_desk import clean, moment, who
+from vedette.cli.alert_desk import clean, who
 from vedette.cli.alert_held import ACK, Held, HeldDesk, nanoseconds
 from vedette.cli.alert_members import first
 from vedette.cli.alert_silence import span_of
 from vedette.escape import terminal
+from vedette.stamp import to_second
 
 if TYPE_CHECKING:
     from vedette.clients.alertmanager import Alertmanager, Matcher, Silence
@@ -94,7 +95,7 @@ def _make(desk: HeldDesk, one: Held, span: int, comment: str, by: str, done: str
     told = _everywhere(one, make, "silence it")
     if told:
         quiet = "" if done == "silenced" else "; it is silent there until then, and anew unless that is prolonged"
-        print(f"{desk.short(one)} {done} until {moment(until)} by {terminal(by)}{quiet}")
+        print(f"{desk.short(one)} {done} until {to_second(until)} by {terminal(by)}{quiet}")
     return 0 if told and not desk.silent else 2
 
 
@@ -126,7 +127,7 @@ def _list(desk: HeldDesk, output: str) -> int:
         print(json.dumps(rows, indent=1))
     else:
         for one in found:
-            until = moment(nanoseconds(one.ends_at))
+            until = to_second(nanoseconds(one.ends_at))
             print(f"{terminal(one.id[:8])} until {until} by {terminal(one.created_by)}: {terminal(one.comment)}")
             print(f"         {terminal(', '.join(f'{matcher.name}={matcher.value}' for matcher in one.matchers))}")
         if not found and not desk.silent:

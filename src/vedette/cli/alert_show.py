@@ -11,11 +11,12 @@ from typing import Any
 from vedette import app, wiring
 from vedette.alert import Alert
 from vedette.cli import records
-from vedette.cli.alert_desk import SHORT, Desk, moment, undelivered, when
+from vedette.cli.alert_desk import SHORT, Desk, undelivered, when
 from vedette.cli.screen import terminal_width
 from vedette.escape import terminal
 from vedette.rule import Reaction, Severity
 from vedette.runbook import filled
+from vedette.stamp import to_second
 from vedette.store.actions import APPLIED, APPLYING, PLANNED, STOPPED, Acted
 from vedette.store.alerts import OWN, Kept
 from vedette.store.incidents import Incidents
@@ -76,9 +77,9 @@ def _record(desk: Desk, kept: Kept, words: Words) -> dict[str, Any]:
         "description": kept.alert.title if own else words.description,
         "first_step": words.first_step,
         "query": words.query,
-        "silences": [{"until": moment(one.until), "by": one.by, "reason": one.reason} for one in in_force],
+        "silences": [{"until": to_second(one.until), "by": one.by, "reason": one.reason} for one in in_force],
         "deeds": [
-            {"time": moment(one.time), "by": one.by, "did": one.did, "said": one.said}
+            {"time": to_second(one.time), "by": one.by, "did": one.did, "said": one.said}
             for one in desk.visit.alerts.deeds(kept.alert.id)
         ],
         "actions": [_action_record(one) for one in desk.visit.actions.listed(alert=kept.alert.id)],
@@ -119,7 +120,7 @@ def _lines(desk: Desk, kept: Kept, words: Words) -> Iterator[tuple[str, str]]:
         yield "about", terminal(alert.object)
         yield "to do", terminal(alert.why)
     else:
-        yield "acts", f"{times}, {moment(alert.first_seen)} to {moment(alert.last_seen)}; {alert.outcome}"
+        yield "acts", f"{times}, {to_second(alert.first_seen)} to {to_second(alert.last_seen)}; {alert.outcome}"
         for name, text in (
             ("actor", alert.actor or "(nobody named)"),
             ("address", alert.address),
@@ -147,14 +148,14 @@ def _lines(desk: Desk, kept: Kept, words: Words) -> Iterator[tuple[str, str]]:
         yield "told", _delivery(row, now)
     for one in desk.visit.alerts.silences(now):
         if one.key == kept.key:
-            yield "silenced", f"until {moment(one.until)} by {terminal(one.by)}: {terminal(one.reason)}"
+            yield "silenced", f"until {to_second(one.until)} by {terminal(one.by)}: {terminal(one.reason)}"
     for deed in desk.visit.alerts.deeds(alert.id):
         said = f": {terminal(deed.said)}" if deed.said else ""
-        yield deed.did, f"{moment(deed.time)} by {terminal(deed.by)}{said}"
+        yield deed.did, f"{to_second(deed.time)} by {terminal(deed.by)}{said}"
     for acted in desk.visit.actions.listed(alert=alert.id):
         yield "action", _action(acted)
     for incident in Incidents(desk.visit.database).of_alert(alert.id):
-        over = f", closed {moment(incident.closed)}" if incident.closed else ""
+        over = f", closed {to_second(incident.closed)}" if incident.closed else ""
         yield "incident", f"{incident.id} {incident.name} {terminal(incident.title)}{over}"
 
 
@@ -166,16 +167,16 @@ def _action(one: Acted) -> str:
         by, at = one.applied_by, one.applied
     elif one.state != PLANNED:
         by, at = one.undone_by, one.undone
-    text += f" by {terminal(by)}" + (f" {moment(at)}" if at else "")
-    return text + (f", verified {moment(one.verified)}" if one.verified else "")
+    text += f" by {terminal(by)}" + (f" {to_second(at)}" if at else "")
+    return text + (f", verified {to_second(one.verified)}" if one.verified else "")
 
 
 def _state(desk: Desk, kept: Kept) -> str:
-    text = f"{desk.word(kept)}, opened {moment(kept.opened)}"
+    text = f"{desk.word(kept)}, opened {to_second(kept.opened)}"
     if kept.acked:
-        text += f", acknowledged {moment(kept.acked)} by {terminal(kept.acked_by)}"
+        text += f", acknowledged {to_second(kept.acked)} by {terminal(kept.acked_by)}"
     if kept.closed:
-        text += f", closed {moment(kept.closed)} ({terminal(kept.closed_by) or 'it fell quiet'})"
+        text += f", closed {to_second(kept.closed)} ({terminal(kept.closed_by) or 'it fell quiet'})"
     return text
 
 
@@ -186,10 +187,10 @@ def _delivery(row: Entry, now: int) -> str:
     if missed:
         return what + missed
     if not row.told:
-        return f"{what}due {moment(row.due)}"
-    told = f"{what}{moment(row.told)}, {'with a receipt' if row.receipt else 'no receipt'}"
+        return f"{what}due {to_second(row.due)}"
+    told = f"{what}{to_second(row.told)}, {'with a receipt' if row.receipt else 'no receipt'}"
     if row.state == "waiting":
-        told += f"; again {moment(row.due)}" if row.due > now else f"; again since {moment(row.due)}"
+        told += f"; again {to_second(row.due)}" if row.due > now else f"; again since {to_second(row.due)}"
         told += f": {terminal(row.reason)}" if row.reason else ""
     return told
 

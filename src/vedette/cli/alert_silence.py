@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vedette import app
-from vedette.cli.alert_desk import Desk, clean, moment, who
+from vedette.cli.alert_desk import Desk, clean, who
 from vedette.cli.alert_members import first
 from vedette.escape import terminal
 from vedette.settings.key import Span, seconds
+from vedette.stamp import to_second
 from vedette.store.alerts import Kept
 from vedette.watch.compose import identity
 
@@ -41,8 +42,8 @@ def silence(desk: Desk, args: argparse.Namespace) -> int:
     until = now + span * _SECOND
     with desk.visit.database.transaction():
         desk.visit.alerts.silence(kept, until, by, reason, now)
-        desk.visit.alerts.did(kept.alert.id, now, by, "silenced", f"until {moment(until)}: {reason}")
-    print(f"{desk.short(kept)} silenced until {moment(until)} by {terminal(by)}")
+        desk.visit.alerts.did(kept.alert.id, now, by, "silenced", f"until {to_second(until)}: {reason}")
+    print(f"{desk.short(kept)} silenced until {to_second(until)} by {terminal(by)}")
 
     def make(member: Alertmanager, matchers: tuple[Matcher, ...]) -> None:
         member.create_silence(matchers, now, until, f"{reason} (vedette alert {kept.alert.id})", by)
@@ -107,7 +108,7 @@ def _list(desk: Desk, output: str) -> int:
             {
                 "alert": one.alert,
                 "rule": kept.alert.rule if kept else "",
-                "until": moment(one.until),
+                "until": to_second(one.until),
                 "by": one.by,
                 "reason": one.reason,
             }
@@ -118,7 +119,7 @@ def _list(desk: Desk, output: str) -> int:
     for one, kept in found:
         what = f"{terminal(kept.alert.rule)} {terminal(kept.alert.title)}" if kept else "(an alert that is gone)"
         name = desk.short(kept) if kept else one.alert
-        print(f"{name:<8} until {moment(one.until)} by {terminal(one.by)}: {terminal(one.reason)}")
+        print(f"{name:<8} until {to_second(one.until)} by {terminal(one.by)}: {terminal(one.reason)}")
         print(f"         {what}")
     if not found:
         print("vedette: no silence is in force", file=sys.stderr)

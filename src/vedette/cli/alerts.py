@@ -165,7 +165,7 @@ def _run_held(args: argparse.Namespace) -> int:
 
 def _ack(desk: Desk, args: argparse.Namespace) -> int:
     from vedette.cli.alert_desk import clean, who
-    from vedette.stamp import stamp
+    from vedette.stamp import to_second
 
     kept, by = desk.named(args.id), who(args)
     now = desk.now()
@@ -174,7 +174,7 @@ def _ack(desk: Desk, args: argparse.Namespace) -> int:
         desk.visit.alerts.did(kept.alert.id, now, by, "acked", clean(args.note))
     first = desk.named(kept.alert.id)
     if kept.acked:
-        print(f"{desk.short(kept)} was acknowledged by {terminal(first.acked_by)} at {stamp(first.acked)[:19]}Z")
+        print(f"{desk.short(kept)} was acknowledged by {terminal(first.acked_by)} at {to_second(first.acked)}")
     else:
         print(f"{desk.short(kept)} acknowledged by {terminal(by)}")
     return 0
@@ -183,7 +183,7 @@ def _ack(desk: Desk, args: argparse.Namespace) -> int:
 def _close(desk: Desk, args: argparse.Namespace) -> int:
     from vedette import app, wiring
     from vedette.cli.alert_desk import clean, who
-    from vedette.stamp import stamp
+    from vedette.stamp import to_second
     from vedette.store.alerts import OWN
     from vedette.watch.telling import Telling
 
@@ -210,10 +210,10 @@ def _close(desk: Desk, args: argparse.Namespace) -> int:
         print(f"{short} was {said}, says {terminal(by)}")
     if kept.state != "open":
         closer = terminal(kept.closed_by) or "nobody: it fell quiet"
-        print(f"{short} was closed at {stamp(kept.closed)[:19]}Z by {closer}")
+        print(f"{short} was closed at {to_second(kept.closed)} by {closer}")
         return 0
     told = [row for row in desk.visit.outbox.of_alert(kept.alert.id) if row.occasion == "closed"]
-    later = [f"{row.sink} at {stamp(row.due)[11:19]}Z" if row.due > now else row.sink for row in told]
+    later = [f"{row.sink} at {to_second(row.due)[11:]}" if row.due > now else row.sink for row in told]
     whom = terminal(", ".join(later)) or "who was told of it"
     print(f"{short} closed by {terminal(by)}; the running `vedette watch` tells {whom}")
     return 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vedette import app
-from vedette.cli.alert_desk import Desk, clean, moment
+from vedette.cli.alert_desk import Desk, clean
 from vedette.escape import terminal
+from vedette.stamp import to_second
 from vedette.store.incidents import Incident, Incidents
 
 LONGEST = 10_000
@@ -35,6 +36,6 @@ def still_open(desk: Desk, given: str) -> Incident:
     """As `named`, for one that is to be changed. Raises app.Wrong where it is closed."""
     found = named(desk, given)
     if found.closed:
-        by = f"at {moment(found.closed)} by {terminal(found.closed_by)}"
+        by = f"at {to_second(found.closed)} by {terminal(found.closed_by)}"
         raise app.Wrong([f"incident {found.id} was closed {by}; begin another: vedette incident open"])
     return found

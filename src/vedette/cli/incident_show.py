@@ -11,7 +11,7 @@ from typing import Any
 
 from vedette import app
 from vedette.cli import records
-from vedette.cli.alert_desk import Desk, clean, moment, when
+from vedette.cli.alert_desk import Desk, clean, when
 from vedette.cli.incident_desk import named
 from vedette.cli.screen import terminal_width
 from vedette.escape import terminal
@@ -19,7 +19,7 @@ from vedette.response import story
 from vedette.response.bundle import SCHEMA
 from vedette.response.escalation import Standing, before
 from vedette.response.story import Moment, Story, sentence, short
-from vedette.stamp import stamp
+from vedette.stamp import stamp, to_second
 from vedette.store.incidents import ALERT, TODO, Incident, Incidents
 
 _UNDER = " " * 24
@@ -35,9 +35,9 @@ def list_incidents(desk: Desk, args: argparse.Namespace) -> int:
         return 0
     width = terminal_width(sys.stdout)
     for one, number in found:
-        state = f"closed {moment(one.closed)}" if one.closed else "open"
+        state = f"closed {to_second(one.closed)}" if one.closed else "open"
         head = f"{one.id:>4} {one.name} {state}, {number} alert{'' if number == 1 else 's'}, "
-        print(f"{head}{moment(one.opened)} by {terminal(one.opened_by)}")
+        print(f"{head}{to_second(one.opened)} by {terminal(one.opened_by)}")
         print(f"     {terminal(one.title, max(20, width - 5))}")
     if not found:
         which = "" if args.all else "open "
@@ -59,9 +59,9 @@ def show(desk: Desk, args: argparse.Namespace) -> int:
 def _lines(told: Story) -> Iterator[str]:
     incident = told.incident
     yield f"incident {incident.id}  {incident.name}  {terminal(incident.title)}"
-    yield f"  opened {moment(incident.opened)} by {terminal(incident.opened_by)}"
+    yield f"  opened {to_second(incident.opened)} by {terminal(incident.opened_by)}"
     if incident.closed:
-        yield f"  closed {moment(incident.closed)} by {terminal(incident.closed_by)}: {terminal(incident.reason)}"
+        yield f"  closed {to_second(incident.closed)} by {terminal(incident.closed_by)}: {terminal(incident.reason)}"
     for ground in told.grounds:
         yield f"  SEV1 is suggested: {terminal(ground)}"
     if told.first is not None:
@@ -82,7 +82,7 @@ def _lines(told: Story) -> Iterator[str]:
 
 
 def _step(told: Story, one: Standing) -> Iterator[str]:
-    who = f" {moment(one.time)} by {terminal(one.by)}" if one.time else ""
+    who = f" {to_second(one.time)} by {terminal(one.by)}" if one.time else ""
     why = f": {terminal(one.said)}" if one.said else ""
     yield f"  {one.step.name:<12} {one.state:<8} {one.step.title}{who}{why}"
     for acted in told.did(one):
@@ -105,7 +105,7 @@ def _under(text: str) -> Iterator[str]:
 
 
 def _moment(one: Moment) -> str:
-    parts = [moment(one.time), f"{one.what:<12}", f"{terminal(one.about):<8}"]
+    parts = [to_second(one.time), f"{one.what:<12}", f"{terminal(one.about):<8}"]
     if one.by:
         parts.append(f"by {terminal(one.by)}:" if one.text else f"by {terminal(one.by)}")
     return f"  {' '.join([*parts, terminal(one.text)])}".rstrip()

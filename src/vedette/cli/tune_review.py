@@ -6,7 +6,6 @@ import argparse
 import textwrap
 
 from vedette import app, wiring
-from vedette.cli.alert_desk import moment as shown
 from vedette.cli.scan import moment
 from vedette.cli.tune_screen import say_read
 from vedette.escape import terminal
@@ -17,6 +16,7 @@ from vedette.response.review import review as reviewed
 from vedette.settings import Settings
 from vedette.settings.key import Span, seconds
 from vedette.settings.written import Automation
+from vedette.stamp import to_second
 from vedette.store.visit import Visit
 
 _WIDTH = 100
@@ -62,7 +62,7 @@ def _show(one: Reviewed) -> None:
     kind = "automation" if isinstance(entry, Automation) else "exception"
     whom = ", ".join(entry.actor) if isinstance(entry, Automation) else str(dict(entry.match))
     acts = "1 act" if one.acts == 1 else f"{one.acts:,} acts"
-    used = f"excused {acts}, the last {shown(one.last)}" if one.acts else "excused nothing"
+    used = f"excused {acts}, the last {to_second(one.last)}" if one.acts else "excused nothing"
     print(f"{terminal(one.place.where)}: {kind} for {terminal(one.rule)}: {used}")
     print(f"    {terminal(whom, _WIDTH - 4)}")
     for remark in one.remarks:

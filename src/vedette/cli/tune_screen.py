@@ -6,13 +6,14 @@ import difflib
 import sys
 from collections.abc import Sequence
 
-from vedette.cli.alert_desk import SHORT, moment
+from vedette.cli.alert_desk import SHORT
 from vedette.escape import terminal
 from vedette.response.entry import Entry
 from vedette.response.kept import Kept
 from vedette.response.past import Group
 from vedette.response.refusing import Change
 from vedette.response.tuning import Site, Survey, Tried
+from vedette.stamp import to_second
 
 _WIDTH = 100
 _ROWS = 12
@@ -24,7 +25,7 @@ def show_survey(site: Site, kept: Kept, looked: Survey) -> None:
     say_read(kept)
     stored = sum(one.stored for one in looked.alerts)
     print(f"{site.rule.name}: {terminal(site.rule.title)}")
-    numbers = f"{_many(len(looked.alerts), 'alert')} since {moment(kept.since)}"
+    numbers = f"{_many(len(looked.alerts), 'alert')} since {to_second(kept.since)}"
     print(f"{numbers}, {stored} of them in the store")
     if not looked.groups:
         return
@@ -38,7 +39,7 @@ def show_survey(site: Site, kept: Kept, looked: Survey) -> None:
 def say_read(kept: Kept) -> None:
     """How much evidence there was, on standard error."""
     size = f"{kept.size / 1e6:,.1f} MB"
-    files = f"{_many(kept.files, 'segment')} of evidence from {moment(kept.since)} on"
+    files = f"{_many(kept.files, 'segment')} of evidence from {to_second(kept.since)} on"
     print(f"vedette: read {kept.events:,} events ({size}) in {files}", file=sys.stderr)
     if not kept.events:
         print("vedette: no evidence could be rehearsed on; --since looks further back", file=sys.stderr)
@@ -53,7 +54,7 @@ def _row(group: Group) -> str:
     tail = f"  [{', '.join(said)}]" if said else ""
     address = f" from {terminal(group.address)}" if group.address else ""
     kind = f" -> {terminal(group.kind)}" if group.kind else ""
-    head = f"{len(group.alerts):>6,} {group.acts:>6,}  {moment(group.last)}  "
+    head = f"{len(group.alerts):>6,} {group.acts:>6,}  {to_second(group.last)}  "
     who = terminal(group.actor, _WIDTH - len(head) - len(tail)) or "(nobody named)"
     if len(head) + len(who) + len(address) + len(kind) + len(tail) <= _WIDTH:
         return f"{head}{who}{address}{kind}{tail}"
@@ -98,7 +99,7 @@ def _show_changes(changes: Sequence[Change]) -> None:
 
 def _fate(change: Change) -> str:
     alert = change.past.alert
-    first, last = moment(alert.first_seen), moment(alert.last_seen)
+    first, last = to_second(alert.first_seen), to_second(alert.last_seen)
     when = first if first == last else f"{first} to {last[11:] if first[:10] == last[:10] else last}"
     acts = f"{change.left} of {change.past.acts}" if change.shrinks else f"{alert.count}"
     name = alert.id[:SHORT] if change.past.stored else f"{alert.id[:SHORT]}*"

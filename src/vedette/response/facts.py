@@ -14,7 +14,7 @@ from vedette.alert import Alert
 from vedette.response.context import Context, Habit, Seen
 from vedette.response.said import Line, Said
 from vedette.rule import Reaction
-from vedette.stamp import stamp
+from vedette.stamp import to_second
 
 OBSERVED = "observation"
 """The source of alerts of what vedette saw itself."""
@@ -179,11 +179,12 @@ def _history(alert: Alert, habit: Habit | None) -> Iterator[Fact]:
         yield Fact(question, Answer.CANNOT_TELL, ("nothing from before these hours is kept",))
         return
     if not habit.acts:
-        says = f"never before; what is kept begins {_moment(habit.kept_since)}"
+        says = f"never before; what is kept begins {to_second(habit.kept_since)}"
         old = alert.first_seen - habit.kept_since > _DAY
         yield Fact(question, Answer.NO, (says,), Speaks.ATTACK if old else Speaks.NEITHER)
         return
-    since = f"{_times(habit.acts)} on {habit.days} {'day' if habit.days == 1 else 'days'} since {_moment(habit.first)}"
+    days = "1 day" if habit.days == 1 else f"{habit.days} days"
+    since = f"{_times(habit.acts)} on {days} since {to_second(habit.first)}"
     yield Fact(question, Answer.YES, (since,))
     told = {"the same kind of act": habit.same_kind}
     if alert.address:
@@ -225,7 +226,7 @@ def _token(context: Context, known: Known) -> Iterator[Fact]:
         speaks = Speaks.ATTACK if known.outside else Speaks.NEITHER
         yield Fact("Was the same token used elsewhere?", Answer.YES, says, speaks)
     for step in context.lineage[:_NAMES]:
-        yield Fact("Where did the token come from?", Answer.YES, (_moment(step.time), Said(step.says)))
+        yield Fact("Where did the token come from?", Answer.YES, (to_second(step.time), Said(step.says)))
 
 
 def _company(known: Known) -> Fact:
@@ -257,12 +258,8 @@ def _times(count: int) -> str:
     return {0: "never", 1: "once"}.get(count) or f"{count:,} times"
 
 
-def _moment(time_ns: int) -> str:
-    return f"{stamp(time_ns)[:19]}Z"
-
-
 def _span(first: int, last: int) -> str:
     if first == last:
-        return _moment(first)
-    end = _moment(last)
-    return f"{_moment(first)} to {end[11:] if _moment(first)[:10] == end[:10] else end}"
+        return to_second(first)
+    begin, end = to_second(first), to_second(last)
+    return f"{begin} to {end[11:] if begin[:10] == end[:10] else end}"

@@ -11,7 +11,7 @@ from vedette.response.context import Context, Row
 from vedette.response.facts import OPEN, REAL, Fact
 from vedette.response.said import Line, Said
 from vedette.response.story import sentence
-from vedette.stamp import stamp
+from vedette.stamp import to_second
 from vedette.store.actions import Acted
 from vedette.store.alerts import Deed, Kept
 
@@ -63,9 +63,9 @@ def afterwards(alert: Alert, word: str) -> list[str]:
 def _happened(briefing: Briefing) -> Iterator[Line]:
     alert = briefing.alert
     yield (Said(sentence(alert)),)
-    span = moment(alert.first_seen)
+    span = to_second(alert.first_seen)
     if alert.last_seen != alert.first_seen:
-        span += f" to {moment(alert.last_seen)}"
+        span += f" to {to_second(alert.last_seen)}"
     yield (f"{span};", "how it ended:", Said(alert.outcome))
     if alert.why:
         yield ("why:", Said(alert.why))
@@ -76,7 +76,7 @@ def _happened(briefing: Briefing) -> Iterator[Line]:
 
 
 def _around(context: Context, alert: Alert) -> Iterator[Line]:
-    hours = f"{moment(context.since)} to {moment(context.until)}"
+    hours = f"{to_second(context.since)} to {to_second(context.until)}"
     if alert.actor or alert.address:
         yield (f"{hours}, from {context.read_from}: {context.acts:,} acts by this actor, address or token",)
     else:
@@ -95,7 +95,7 @@ def _around(context: Context, alert: Alert) -> Iterator[Line]:
     if context.more:
         yield (f"{context.more:,} acts of further kinds are not listed",)
     for step in context.lineage:
-        yield (f"token: {moment(step.time)}", Said(step.says))
+        yield (f"token: {to_second(step.time)}", Said(step.says))
     for trouble in context.troubles:
         yield ("not all of it could be read:", Said(trouble))
 
@@ -115,7 +115,7 @@ def _row(row: Row, alert: Alert) -> Line:
         others.append(f"with {row.agent}")
     times = "once" if row.count == 1 else f"{row.count:,} times"
     said = f"{what.strip()}{'; ' if others else ''}{', '.join(others)}"
-    return (f"- {moment(row.first)}", f"{times},", f"{row.outcome}:", Said(said))
+    return (f"- {to_second(row.first)}", f"{times},", f"{row.outcome}:", Said(said))
 
 
 def _decide(briefing: Briefing) -> Iterator[Line]:
@@ -154,17 +154,12 @@ def _afterwards(briefing: Briefing) -> Iterator[Line]:
 def done(deeds: Sequence[Deed], acted: Sequence[Acted], kept: Kept | None) -> Iterator[Line]:
     """Who did what about it, in the order of time."""
     lines: list[tuple[int, Line]] = [
-        (one.time, (f"- {moment(one.time)} {one.did}", "by", Said(one.by), *((Said(one.said),) if one.said else ())))
+        (one.time, (f"- {to_second(one.time)} {one.did}", "by", Said(one.by), *((Said(one.said),) if one.said else ())))
         for one in deeds
     ]
     for one in acted:
-        head = f"- {moment(one.made)} planned"
+        head = f"- {to_second(one.made)} planned"
         lines.append((one.made, (head, "by", Said(one.by), Said(f"{one.id} {one.action} {one.target}: {one.state}"))))
     if kept is not None and kept.closed and not kept.closed_by:
-        lines.append((kept.closed, (f"- {moment(kept.closed)} fell quiet",)))
+        lines.append((kept.closed, (f"- {to_second(kept.closed)} fell quiet",)))
     return (line for _, line in sorted(lines, key=lambda one: one[0]))
-
-
-def moment(time_ns: int) -> str:
-    """To the second."""
-    return f"{stamp(time_ns)[:19]}Z"

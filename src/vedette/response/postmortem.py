@@ -11,7 +11,7 @@ from vedette.response.exhibits import Exhibits, Line
 from vedette.response.grounds import OWN
 from vedette.response.story import Answer, Member, Moment, Story, named, sentence, short, standing
 from vedette.rule import Reaction
-from vedette.stamp import stamp
+from vedette.stamp import stamp, to_second
 from vedette.store import incidents as kinds
 from vedette.store.actions import APPLIED, APPLYING, HALF_UNDONE, PLANNED, STOPPED, UNDOING
 
@@ -49,10 +49,10 @@ def _head(story: Story) -> Iterator[str]:
     incident = story.incident
     yield f"# Incident {incident.id}: {incident.name}\n"
     yield f"- title: {_text(incident.title)}"
-    yield f"- opened {moment(incident.opened)} by {_text(incident.opened_by)}"
+    yield f"- opened {to_second(incident.opened)} by {_text(incident.opened_by)}"
     if incident.closed:
         why = _text(incident.reason)
-        yield f"- closed {moment(incident.closed)} by {_text(incident.closed_by)}: {why}"
+        yield f"- closed {to_second(incident.closed)} by {_text(incident.closed_by)}: {why}"
     else:
         yield "- still open"
     for ground in story.grounds:
@@ -61,12 +61,7 @@ def _head(story: Story) -> Iterator[str]:
     if first is None:
         yield "- no alert was added\n"
         return
-    yield f"- first evidence {stamp(first.first_seen)}, alert {short(first)}; last {moment(_last(story))}\n"
-
-
-def moment(time_ns: int) -> str:
-    """To the second."""
-    return f"{stamp(time_ns)[:19]}Z"
+    yield f"- first evidence {stamp(first.first_seen)}, alert {short(first)}; last {to_second(_last(story))}\n"
 
 
 def _last(story: Story) -> int:
@@ -78,7 +73,7 @@ def _text(text: str) -> str:
 
 
 def _moment(one: Moment) -> str:
-    parts = [f"- {moment(one.time)} **{one.what}**"]
+    parts = [f"- {to_second(one.time)} **{one.what}**"]
     if one.about:
         parts.append(_text(one.about))
     if one.by:
@@ -117,7 +112,7 @@ def _steps(story: Story) -> Iterator[str]:
         yield "None were called for."
     for one in story.steps:
         said = f": {_text(one.said)}" if one.said else ""
-        who = f" {moment(one.time)} by {_text(one.by)}" if one.time else ""
+        who = f" {to_second(one.time)} by {_text(one.by)}" if one.time else ""
         what = f" ({before(story.first_time)})" if one.step.name == "restore" else ""
         yield f"- {one.step.title}{what}: **{one.state}**{who}{said}"
         for acted in story.did(one):
@@ -131,15 +126,16 @@ def _actions(story: Story) -> Iterator[str]:
         for one in member.deeds
     ]
     for time, by, what in sorted(done):
-        yield f"- {moment(time)} by {_text(by)}: {_text(what)}"
+        yield f"- {to_second(time)} by {_text(by)}: {_text(what)}"
     for answer in story.answers:
         acted = answer.acted
-        yield f"- {moment(acted.made)} planned by {_text(acted.by)}: {_text(f'{acted.action} {acted.target}'.rstrip())}"
-        yield f"  - {acted.state}{f', verified {moment(acted.verified)}' if acted.verified else ', never verified'}"
+        what = _text(f"{acted.action} {acted.target}".rstrip())
+        yield f"- {to_second(acted.made)} planned by {_text(acted.by)}: {what}"
+        yield f"  - {acted.state}{f', verified {to_second(acted.verified)}' if acted.verified else ', never verified'}"
         for call in answer.calls:
             word = "undo: " if call.turn else ""
             said = f" {_text(call.said)}" if call.said else ""
-            at = moment(call.ended or call.begun)
+            at = to_second(call.ended or call.begun)
             yield f"  - {at} by {_text(call.by)}: {word}{_text(call.does)}, {call.state}{said}"
     if not done and not story.answers:
         yield "None are recorded."

@@ -9,7 +9,7 @@ from vedette.alert import Alert
 from vedette.response.escalation import Standing, standings
 from vedette.response.grounds import OWN, first_evidence, grounds
 from vedette.rule import Reaction, Severity
-from vedette.stamp import stamp
+from vedette.stamp import to_second
 from vedette.store import incidents as kinds
 from vedette.store.actions import Acted
 from vedette.store.actions import Step as Call
@@ -122,7 +122,7 @@ def named(acted: Acted) -> str:
 
 def standing(acted: Acted) -> str:
     """How far an action is, and when it was last looked at."""
-    return f"{acted.state}, {f'verified {stamp(acted.verified)[:19]}Z' if acted.verified else 'never verified'}"
+    return f"{acted.state}, {f'verified {to_second(acted.verified)}' if acted.verified else 'never verified'}"
 
 
 def sentence(alert: Alert) -> str:
