@@ -15,17 +15,19 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
+from vedette.actions import unanswered
 from vedette.actions.base import Call, CallFailed, CannotLook, Check, Known, Plan, Refused
 from vedette.clients.authentik import API, Authentik, AuthentikRefused, Object, refused
 from vedette.clients.base import BadSecret, NoAnswer
-from vedette.clients.reading import fault_here, json_body
+from vedette.clients.reading import json_body
 from vedette.escape import shell
 
 USERS = "/core/users/"
 _ME = "/core/users/me/"
 _VIEW_USER = "authentik_core.view_user"
 _NUMBER = re.compile(r"[0-9]{1,9}\Z")
-_UNSENT = frozenset({"connection refused or no route", "the name cannot be resolved"})
+SYSTEM = "authentik"
+"""As a person calls it."""
 _LONGEST = 254
 """Of a name or address that the schema takes for a user."""
 _SHOWN = 5
@@ -59,9 +61,8 @@ class User:
 class AuthentikActions:
     """Looks at and changes one authentik; the actions are subclasses, each with its own `plan`."""
 
-    def __init__(self, authentik: Authentik, known: Known) -> None:
+    def __init__(self, authentik: Authentik, _known: Known) -> None:
         self.authentik = authentik
-        self.known = known
 
     def close(self) -> None:
         """Let go of connections."""
@@ -140,11 +141,8 @@ class AuthentikActions:
         path = call.path.removeprefix(API)
         try:
             answer = self.authentik.ask(call.method, path, call.body)
-        except BadSecret as error:
-            raise CallFailed(str(error), "write the token into token_file") from error
-        except NoAnswer as error:
-            known = str(error) in _UNSENT or fault_here(error)
-            raise CallFailed(f"{self.authentik.server}: {error}", mend(error, ""), known=known) from error
+        except (NoAnswer, BadSecret) as error:
+            raise unanswered.failed(self.authentik.server, error, SYSTEM) from error
         if answer.status in (200, 204):
             return f"HTTP {answer.status}"
         no = refused(answer)
@@ -240,8 +238,4 @@ def mend(error: Exception, right: str) -> str:
         return "it leads elsewhere, and no token is sent there: name authentik's own address"
     if isinstance(error, AuthentikRefused):
         return "see that the address is authentik's own, and what its log says"
-    if isinstance(error, BadSecret):
-        return "write the token into token_file, readable by you alone"
-    if isinstance(error, NoAnswer) and fault_here(error):
-        return "name in ca_file the certificates that the server's is signed by"
-    return "see whether authentik is up and reachable"
+    return unanswered.mend(error, SYSTEM)

@@ -66,10 +66,6 @@ class Deactivate(AuthentikActions):
 
     def _switch(self, user: User, *, active: bool) -> Call:
         word = "active" if active else "not active"
-        kept = None
-        if not active:
-            back = self._switch(user, active=True)
-            kept = {name: getattr(back, name) for name in ("method", "path", "body", "does", "command", "expects")}
         return call(
             self.authentik,
             "PATCH",
@@ -77,7 +73,7 @@ class Deactivate(AuthentikActions):
             f"set {user} {word}",
             body={"is_active": active},
             expects={"says": f"{user} is {word}", "active": active, "right": _CHANGE},
-            kept=kept,
+            kept=None if active else self._switch(user, active=True).as_kept(),
         )
 
 

@@ -26,6 +26,10 @@ class Known:
     """Kind of an observation -> those of whom a state is kept."""
 
 
+BY_HAND = "by hand"
+"""The method of a call that vedette does not do itself."""
+
+
 class Refused(Exception):
     """What vedette does not do, whoever asks; `str()` says what and why, `mend` what to do in its place."""
 
@@ -70,6 +74,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What is so once it was done; the family's own keys, for `Action.check`."""
     kept: Any = None
     """What taking it back needs; None: it is not taken back."""
+
+    def as_kept(self) -> dict[str, Any]:
+        """Of a call that takes another back, for that one's `kept`; `Call(**kept)` is the same again."""
+        return {name: getattr(self, name) for name in ("method", "path", "body", "does", "command", "expects")}
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,13 +15,12 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vedette.actions.base import Argument, Call, CallFailed, Check, Kind, Known, Plan, Refused
+from vedette.actions.base import BY_HAND, Argument, Call, CallFailed, Check, Kind, Known, Plan, Refused
 from vedette.escape import shell
 from vedette.network import Networks, parse_address
 
 INTERFACE = "wan"
 TABLE = "virusprot"
-_HAND = "by hand"
 _OURS = Networks.of(
     [
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
@@ -49,9 +48,8 @@ class _ByHand:
 
     name: str
 
-    def __init__(self, firewall: Firewall, known: Known) -> None:
+    def __init__(self, firewall: Firewall, _known: Known) -> None:
         self.firewall = firewall
-        self.known = known
 
     def close(self) -> None:
         """Nothing is open."""
@@ -165,7 +163,7 @@ def single(text: str) -> str:
 def by_hand(does: str, words: Sequence[str], says: str, look: Sequence[str]) -> Call:
     """A command of the firewall's shell, every word quoted, and the one that shows whether it worked."""
     return Call(
-        method=_HAND,
+        method=BY_HAND,
         path="",
         does=does,
         command=" ".join(map(shell, words)),

@@ -10,15 +10,18 @@ from urllib.parse import quote
 
 import msgspec
 
+from vedette.actions import unanswered
 from vedette.actions.base import Call, CallFailed, CannotLook, Check, Known, Plan, Refused
 from vedette.clients.base import BadSecret, NoAnswer
 from vedette.clients.kube import Kube, KubeRefused, refused
-from vedette.clients.reading import fault_here, json_body
+from vedette.clients.reading import json_body
 from vedette.escape import shell
 
 GROUP = "rbac.authorization.k8s.io"
 RBAC = f"/apis/{GROUP}/v1"
 MERGE = "application/merge-patch+json"
+SYSTEM = "the API server"
+"""As a person calls it."""
 Object = dict[str, Any]
 """A Kubernetes object, decoded."""
 
@@ -96,11 +99,8 @@ class KubeActions:
         """As `base.Action` has it. What turns out to be so already counts as done."""
         try:
             answer = self.kube.ask(call.method, call.path, call.body, content=call.content)
-        except BadSecret as error:
-            raise CallFailed(str(error), "write the token into token_file") from error
-        except NoAnswer as error:
-            known = str(error) in ("connection refused or no route", "the name cannot be resolved") or fault_here(error)
-            raise CallFailed(f"{self.kube.server}: {error}", mend(error, ""), known=known) from error
+        except (NoAnswer, BadSecret) as error:
+            raise unanswered.failed(self.kube.server, error, SYSTEM) from error
         if answer.status in _DONE:
             return f"HTTP {answer.status}"
         why = str(refused(answer))
@@ -185,11 +185,7 @@ def mend(error: Exception, right: str) -> str:
         return f"grant {right}; `vedette action rights` prints all that an action needs"
     if isinstance(error, KubeRefused):
         return "see that server is an API server's own address, and what its log says"
-    if isinstance(error, BadSecret):
-        return "write the token into token_file, readable by you alone"
-    if isinstance(error, NoAnswer) and fault_here(error):
-        return "name in ca_file the certificates that the server's is signed by"
-    return "see whether the API server is up and reachable"
+    return unanswered.mend(error, SYSTEM)
 
 
 def path_of(resource: str, name: str, namespace: str = "") -> str:

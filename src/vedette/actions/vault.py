@@ -11,21 +11,22 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from vedette.actions.base import Call, CallFailed, CannotLook, Check, Known, Plan, Refused
+from vedette.actions import unanswered
+from vedette.actions.base import BY_HAND, Call, CallFailed, CannotLook, Check, Known, Plan, Refused
 from vedette.clients.base import Answer, BadSecret, NoAnswer
-from vedette.clients.reading import fault_here, json_body
+from vedette.clients.reading import json_body
 from vedette.clients.vault import Vault, VaultRefused, refused
 from vedette.escape import shell
 from vedette.stamp import stamp
 
-BY_HAND = "by hand"
 _TOKENS = "auth/token/"
 _NO_VAULT = "see that address is Vault's own, and what its log says"
 _NO_TOKEN = "write token_file beneath actions.vault, or give --server a Vault agent that shows its own"
 MOST_TOKENS = 50_000
 """Accessors that are looked up one by one."""
 _DONE = frozenset({200, 204})
-_UNSENT = frozenset({"connection refused or no route", "the name cannot be resolved"})
+SYSTEM = "Vault"
+"""As a person calls it."""
 
 Body = dict[str, Any]
 
@@ -163,11 +164,8 @@ class VaultActions:
             raise CallFailed(f"this is for a person to do: {call.does}", f"{call.command}, then apply again")
         try:
             answer = self.vault.ask(call.method, call.path.removeprefix("/v1/"), call.body)
-        except BadSecret as error:
-            raise CallFailed(str(error), "write the token into token_file") from error
-        except NoAnswer as error:
-            known = str(error) in _UNSENT or fault_here(error)
-            raise CallFailed(f"{self.vault.server}: {error}", mend(error, ""), known=known) from error
+        except (NoAnswer, BadSecret) as error:
+            raise unanswered.failed(self.vault.server, error, SYSTEM) from error
         if answer.status in _DONE:
             return f"HTTP {answer.status}"
         no = refused(answer)
@@ -271,8 +269,7 @@ def call(
     kept: Call | None = None,
 ) -> Call:
     """One call; `path`: behind /v1/, every name in it quoted. `kept`: what takes it back."""
-    fields = ("method", "path", "body", "does", "command", "expects")
-    back = {name: getattr(kept, name) for name in fields} if kept is not None else None
+    back = kept.as_kept() if kept is not None else None
     return Call(method=method, path=f"/v1/{path}", body=body, does=does, command=command, expects=expects, kept=back)
 
 
@@ -332,11 +329,7 @@ def mend(error: Exception, right: str) -> str:
         return "it is on standby: name the active node"
     if isinstance(error, VaultRefused):
         return _NO_VAULT
-    if isinstance(error, BadSecret):
-        return "write the token into token_file, readable by you alone"
-    if isinstance(error, NoAnswer) and fault_here(error):
-        return "name in ca_file the certificates that the server's is signed by"
-    return "see whether Vault is up and reachable"
+    return unanswered.mend(error, SYSTEM)
 
 
 def _no_accessor(answer: Answer) -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LONGEST_ANSWER = 64 << 20
 """Bytes of an answer that are read; more is an error. A list of all ClusterRoles has some MB."""
+NO_NAME, NO_ROUTE = "the name cannot be resolved", "connection refused or no route"
+"""Reasons of a NoAnswer to a request that was never sent."""
 
 
 class NoAnswer(Exception):
@@ -140,9 +142,9 @@ def _reason(error: BaseException) -> str:
 
     # In this order: a name that is not resolved is a NewConnectionError, and that is a ConnectTimeoutError.
     if isinstance(error, of.NameResolutionError):
-        return "the name cannot be resolved"
+        return NO_NAME
     if isinstance(error, of.NewConnectionError):
-        return "connection refused or no route"
+        return NO_ROUTE
     if isinstance(error, of.ConnectTimeoutError):
         return "no connection in time"
     if isinstance(error, of.ReadTimeoutError):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from vedette.clients.base import NoAnswer
+from vedette.clients.base import NO_NAME, NO_ROUTE, NoAnswer
 
 
 def base_url(address: str) -> str:
@@ -28,6 +28,11 @@ def json_body(body: bytes) -> object:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     return value
+
+
+def never_sent(error: NoAnswer) -> bool:
+    """Whether the far end was not even reached, so that nothing can have been done there."""
+    return str(error) in (NO_NAME, NO_ROUTE)
 
 
 def fault_here(error: NoAnswer) -> bool:
