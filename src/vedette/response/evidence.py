@@ -22,11 +22,10 @@ from vedette.response.gathering import Gathering, Shapes, Told, oldest
 from vedette.response.kept import Kept, reaches
 from vedette.response.lineage import MOST_PARENTS
 from vedette.response.needles import begun, cut, holds, needles
-from vedette.response.pieces import pieces
 from vedette.response.second import Second
 from vedette.response.subject import act_needles, is_own, subject_of
 from vedette.sources.ahead import ahead
-from vedette.store.segments import names
+from vedette.store.segments import names, pieces
 
 HOUR = 3_600_000_000_000
 _WORTH = 32 << 20

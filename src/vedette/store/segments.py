@@ -29,6 +29,8 @@ _OPTIONS: dict[int, int] = {CompressionParameter.compression_level: -5, Compress
 _BLOCK = 1 << 20
 """Bytes of lines in one frame at most."""
 _READ = 1 << 20
+_PIECE = 512 << 10
+"""Bytes of lines that `pieces` gives at a time, some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +280,41 @@ def frames(path: Path, start: int, end: int | None = None) -> Iterator[tuple[byt
                     return
     except FileNotFoundError:
         return
+
+
+def pieces(path: Path) -> Iterator[tuple[bytes, int]]:
+    """A segment's lines a little at a time, so that they are still in the processor's cache when looked through.
+
+    A frame of a rewritten one is eight megabytes; taken whole it goes to memory and back at each look.
+
+    Gives whole lines, and where the last frame that was read to its end ends; at last the end with what is left.
+    Of a frame that is half written, or damaged, the lines before that are given. Raises OSError.
+    """
+    try:
+        view = memoryview(path.read_bytes())
+    except FileNotFoundError:
+        view = memoryview(b"")
+    held, end = b"", 0
+    while end < len(view):
+        frame = ZstdDecompressor()
+        more: memoryview | bytes = view[end:]
+        while not frame.eof:
+            try:
+                block = frame.decompress(more, _PIECE)
+            except ZstdError:
+                block = b""
+            more = b""
+            if not block and not frame.eof:
+                yield b"", end
+                return
+            lines = block.rfind(b"\n") + 1
+            if lines:
+                yield held + block[:lines], end
+                held = block[lines:]
+            else:
+                held += block
+        end = len(view) - len(frame.unused_data)
+    yield held, end
 
 
 def tail(folder: Path, limit: int) -> Iterator[bytes]:

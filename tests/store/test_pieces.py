@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vedette.response import pieces as room
-from vedette.response.pieces import pieces
-from vedette.store.segments import Segments
+from vedette.store import segments as room
+from vedette.store.segments import Segments, pieces
 
 LINES = [b"%05d %s\n" % (number, b"x" * (number % 70)) for number in range(3000)]
 
