@@ -44,6 +44,11 @@ class Alert(msgspec.Struct, frozen=True):
     """Seconds of silence that close it."""
 
 
+def own_address(listed: str) -> str:
+    """The client's own of the addresses that an alert or an event names: the last, the only one it could not choose."""
+    return listed.rpartition(", ")[2]
+
+
 def record(alert: Alert) -> dict[str, Any]:
     """An alert's fields as every machine-readable output names them: a promise, they may be added to, never renamed.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from vedette import app, wiring
 from vedette.actions import ACTIONS
-from vedette.alert import Alert, record
+from vedette.alert import Alert, own_address, record
 from vedette.clients.loki import LokiClient
 from vedette.clients.reading import base_url
 from vedette.drills.base import marked
@@ -36,24 +36,25 @@ _HOUR = 3_600_000_000_000
 _MOST = 2_000
 """Alerts of the hours around that are looked through."""
 
-Reads = Callable[[Alert], Context]
-"""Reads what surrounds an alert, where the settings or the command line say."""
 
-
-def brief(settings: Settings, visit: Visit, alert: Alert, rules: Sequence[str], read: Reads) -> Briefing:
-    """Put it together. Raises app.Wrong for a finding, which has no runbook, or settings and rules that are wrong."""
+def answerable(alert: Alert) -> None:
+    """Raises app.Wrong for a finding, which has no runbook."""
     if alert.source == OWN:
         raise app.Wrong([f"{alert.rule} is a finding of vedette's own; what to do: {terminal(alert.why)}"])
+
+
+def brief(settings: Settings, visit: Visit, alert: Alert, rules: Sequence[str], context: Context) -> Briefing:
+    """Put it together. Raises app.Wrong for rules that are wrong."""
     rule = _rule(settings, alert, rules)
     made: tuple[Rule, ...] = (rule,) if rule is not None else ()
     runbook = wiring.runbooks(made).get(alert.rule, "")
-    context = read(alert)
+    kept = visit.alerts.get(alert.id)
     values = values_of(record(alert) | {"id": alert.id}, details_of(context.events))
-    known = _known(settings, visit, alert, context)
+    known = _known(settings, visit, alert, kept, context)
     found = facts(alert, context, known)
     return Briefing(
         alert,
-        visit.alerts.get(alert.id),
+        kept,
         runbook,
         values,
         context,
@@ -83,26 +84,19 @@ def _rule(settings: Settings, alert: Alert, extra: Sequence[str]) -> Rule | None
     return next((one for one in loaded.rules if one.name == alert.rule), None)
 
 
-def _known(settings: Settings, visit: Visit, alert: Alert, context: Context) -> Known:
-    trusted, network = _inside(settings, alert.address.rpartition(", ")[2])
+def _known(settings: Settings, visit: Visit, alert: Alert, kept: Stored | None, context: Context) -> Known:
+    networks = settings.site_networks()
+    address = own_address(alert.address)
+    names = [name for name, one in networks.items() if name in settings.networks and one.contains(address)]
     elsewhere = dict.fromkeys(row.address for row in context.by_token if row.address)
-    outside = tuple(one for one in elsewhere if _inside(settings, one)[0] is False)
-    kept = visit.alerts.get(alert.id)
     return Known(
         _drill(visit, alert),
-        network,
-        trusted,
-        outside,
+        names[0] if names else "",
+        networks["trusted"].contains(address),
+        tuple(one for one in elsewhere if networks["trusted"].contains(one) is False),
         _judged(visit, kept) if kept is not None else (),
         _others(visit, alert, context),
     )
-
-
-def _inside(settings: Settings, address: str) -> tuple[bool | None, str]:
-    """Whether an address is in a trusted list, None where it is none; and which list."""
-    networks = settings.site_networks()
-    names = [name for name, one in networks.items() if name in settings.networks and one.contains(address)]
-    return networks["trusted"].contains(address), names[0] if names else ""
 
 
 def _drill(visit: Visit, alert: Alert) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from vedette.alert import own_address
 from vedette.escape import logql, shell, terminal
 
 HEADINGS = ("Meaning", "First look", "Real or not", "Act", "False positives", "Drill")
@@ -51,6 +52,11 @@ class Line(NamedTuple):
     mark: bool
     """It is no text of its own: such a heading, or the fence of a block."""
     text: str
+
+    @property
+    def heading(self) -> bool:
+        """It is a heading of the second level."""
+        return self.mark and self.block is None and self.text.startswith("## ")
 
 
 def lines(text: str) -> Iterator[Line]:
@@ -94,7 +100,7 @@ def word_of(name: str, block: str | None, values: Mapping[str, str]) -> str:
     if block is None:
         return terminal(value) or "(none)"
     if name == "address":
-        value = value.rpartition(", ")[2]
+        value = own_address(value)
     if not value or (value.startswith("-") and block != "logql"):
         return name.upper()
     return _WAYS.get(block, terminal)(value)

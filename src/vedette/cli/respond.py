@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from vedette.alert import Alert
     from vedette.cli.alert_desk import Desk
     from vedette.response.briefing import Briefing
-    from vedette.response.context import Context
 
 EXAMPLES = """\
 examples:
@@ -125,7 +124,6 @@ def briefing(desk: Desk, args: argparse.Namespace, alert: Alert) -> Briefing:
     """Put it together. Raises app.Wrong."""
     from vedette import responding
 
-    def read(one: Alert) -> Context:
-        return responding.context_of(desk.settings, desk.visit.folder, one, args.hours, args.context, args.loki)
-
-    return responding.brief(desk.settings, desk.visit, alert, args.rules, read)
+    responding.answerable(alert)
+    context = responding.context_of(desk.settings, desk.visit.folder, alert, args.hours, args.context, args.loki)
+    return responding.brief(desk.settings, desk.visit, alert, args.rules, context)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from vedette.alert import own_address
 from vedette.event import Event
 from vedette.schema import Schema
 
@@ -123,7 +124,7 @@ class Seen:
             _count(found.actors, actor)
             if actor.startswith(_NODE) and event.format == "kube_audit" and len(self.nodes) < MOST:
                 # Several where somebody put one in front: the last is the server's own word.
-                self.nodes.add(event.text("address").rpartition(", ")[2])
+                self.nodes.add(own_address(event.text("address")))
             _count(found.addresses, event.text("address"))
             if event.format == "observation":
                 found.kinds.add(event.text("observation"))

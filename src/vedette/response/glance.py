@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from vedette.alert import own_address
 from vedette.event import Event
 from vedette.formats.base import Batch, TrustedProxy
 from vedette.formats.clock import nanoseconds
@@ -91,11 +92,6 @@ def glance_of(event: Event) -> Glance:
         when,
         text(event.fields, "stage") in _LAST if event.format == "kube_audit" else event.final,
     )
-
-
-def own_address(listed: str) -> str:
-    """The client's own of the addresses that an alert or an event names."""
-    return listed.rpartition(", ")[2]
 
 
 def agent_of(event: Event) -> str:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from vedette.alert import own_address
 from vedette.event import Event, Outcome
 from vedette.response.act import part, text
 from vedette.response.context import Step, Subject
-from vedette.response.glance import own_address
 
 CREDENTIAL = "authentication.kubernetes.io/credential-id"
 ISSUED = "authentication.kubernetes.io/issued-credential-id"

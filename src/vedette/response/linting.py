@@ -102,7 +102,7 @@ Fault = tuple[int, int, str, str]
 
 def _headings(lines: Sequence[Line]) -> Iterator[Fault]:
     order = ", ".join(HEADINGS)
-    found = [line for line in lines if line.mark and line.block is None and line.text.startswith("## ")]
+    found = [line for line in lines if line.heading]
     known: list[Line] = []
     for line in found:
         name = line.section

@@ -10,8 +10,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from vedette.alert import own_address
 from vedette.escape import shell
-from vedette.runbook import PLACEHOLDER, Line, lines
+from vedette.runbook import PLACEHOLDER, lines
 
 _PREFIX = ("vedette", "action", "plan")
 _BY_HAND = re.compile(r"=([A-Z]{2,})\Z")
@@ -59,11 +60,7 @@ def _named(names: Sequence[str], written: Sequence[str], filled: list[str]) -> l
 
 def section(runbook: str, heading: str) -> str:
     """The text beneath a heading of the second level."""
-    return "\n".join(one.text for one in lines(runbook) if one.section == heading and not _is_heading(one)).strip("\n")
-
-
-def _is_heading(line: Line) -> bool:
-    return line.mark and line.block is None and line.text.startswith("## ")
+    return "\n".join(one.text for one in lines(runbook) if one.section == heading and not one.heading).strip("\n")
 
 
 def _commands(runbook: str) -> Iterator[list[str]]:
@@ -91,7 +88,7 @@ def _filled(word: str, values: Mapping[str, str], missing: list[str]) -> str:
     def value(found: re.Match[str]) -> str:
         text = values.get(found[1], "")
         if found[1] == "address":
-            text = text.rpartition(", ")[2]
+            text = own_address(text)
         if not text:
             missing.append(found[1])
         return text or found[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vedette.alert import Alert
+from vedette.alert import Alert, own_address
 from vedette.response.briefing import Briefing
 from vedette.response.context import Context, Row
 from vedette.response.facts import OPEN, REAL, Fact
@@ -109,7 +109,7 @@ def _row(row: Row, alert: Alert) -> Line:
     others = []
     if row.actor != alert.actor:
         others.append(row.actor or "(nobody named)")
-    if row.address != alert.address.rpartition(", ")[2]:
+    if row.address != own_address(alert.address):
         others.append(f"from {row.address or '(no address)'}")
     if row.agent:
         others.append(f"with {row.agent}")

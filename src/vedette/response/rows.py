@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from vedette.alert import own_address
 from vedette.event import Event
 from vedette.response.act import act_of
 from vedette.response.context import MOST_EVENTS, MOST_ROWS, Row, Subject
-from vedette.response.glance import agent_of, own_address, verb_of
+from vedette.response.glance import agent_of, verb_of
 
 MOST_ACTS = 50_000
 """Acts that are held; what comes after is counted and not listed."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from vedette.alert import Alert
+from vedette.alert import Alert, own_address
 from vedette.event import Event
 from vedette.response.context import Subject
-from vedette.response.glance import own_address
 from vedette.response.lineage import made, shown
 from vedette.response.needles import Needles, needles
 
