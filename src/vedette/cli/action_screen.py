@@ -12,7 +12,7 @@ import msgspec
 from vedette.acting import Answers
 from vedette.actions import ACTIONS
 from vedette.actions.base import CallFailed, Check, Plan, from_json, usage
-from vedette.cli.alert_desk import SHORT, when
+from vedette.cli.alert_desk import SHORT, action_record, when
 from vedette.escape import terminal
 from vedette.stamp import to_second
 from vedette.store.actions import Acted, Step
@@ -141,22 +141,12 @@ def show_acted(answers: Answers, acted: Acted, output: str) -> None:
 
 
 def _record(answers: Answers, acted: Acted) -> dict[str, Any]:
-    """An action as programs read it; the names are a promise."""
+    """All of an action, for programs."""
     return {
-        "id": acted.id,
-        "action": acted.action,
-        "target": acted.target,
-        "state": acted.state,
+        **action_record(acted),
         "broken_off": answers.broken_off(acted),
         "alert": acted.alert,
-        "planned_by": acted.by,
-        "planned": when(acted.made),
-        "applied_by": acted.applied_by,
-        "applied": when(acted.applied),
-        "verified": when(acted.verified),
         "checks": json.loads(acted.checks),
-        "undone_by": acted.undone_by,
-        "undone": when(acted.undone),
         "steps": [
             {
                 "turn": one.turn,

@@ -16,6 +16,7 @@ from vedette.escape import terminal
 from vedette.runbook import link
 from vedette.settings import Settings
 from vedette.stamp import stamp, to_second
+from vedette.store.actions import Acted
 from vedette.store.alerts import Kept, Silence
 from vedette.store.outbox import WAITING, Entry
 from vedette.store.visit import Visit
@@ -146,6 +147,23 @@ def delivery(row: Entry) -> dict[str, Any]:
         "tries": row.tries,
         "reason": row.reason,
         "receipt": bool(row.receipt),
+    }
+
+
+def action_record(one: Acted) -> dict[str, Any]:
+    """An action as programs read it; the names are a promise."""
+    return {
+        "id": one.id,
+        "action": one.action,
+        "target": one.target,
+        "state": one.state,
+        "planned_by": one.by,
+        "planned": when(one.made),
+        "applied_by": one.applied_by,
+        "applied": when(one.applied),
+        "verified": when(one.verified),
+        "undone_by": one.undone_by,
+        "undone": when(one.undone),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from vedette import app, wiring
 from vedette.alert import Alert
 from vedette.cli import records
-from vedette.cli.alert_desk import SHORT, Desk, undelivered, when
+from vedette.cli.alert_desk import SHORT, Desk, action_record, undelivered, when
 from vedette.cli.screen import terminal_width
 from vedette.escape import terminal
 from vedette.rule import Reaction, Severity
@@ -82,28 +82,11 @@ def _record(desk: Desk, kept: Kept, words: Words) -> dict[str, Any]:
             {"time": to_second(one.time), "by": one.by, "did": one.did, "said": one.said}
             for one in desk.visit.alerts.deeds(kept.alert.id)
         ],
-        "actions": [_action_record(one) for one in desk.visit.actions.listed(alert=kept.alert.id)],
+        "actions": [action_record(one) for one in desk.visit.actions.listed(alert=kept.alert.id)],
         "incidents": [
             {"id": one.id, "severity": one.name, "title": one.title, "closed": when(one.closed)}
             for one in Incidents(desk.visit.database).of_alert(kept.alert.id)
         ],
-    }
-
-
-def _action_record(one: Acted) -> dict[str, Any]:
-    """An action, as `vedette action list` names its parts."""
-    return {
-        "id": one.id,
-        "action": one.action,
-        "target": one.target,
-        "state": one.state,
-        "planned_by": one.by,
-        "planned": when(one.made),
-        "applied_by": one.applied_by,
-        "applied": when(one.applied),
-        "verified": when(one.verified),
-        "undone_by": one.undone_by,
-        "undone": when(one.undone),
     }
 
 
