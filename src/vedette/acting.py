@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -62,6 +62,7 @@ from vedette.store.actions import (
 )
 from vedette.store.visit import Visit
 
+_Client = TypeVar("_Client")
 _PLAIN = re.compile(r"[A-Za-z0-9._:@/-]+")
 """What stands in a log's JSON as it is."""
 
@@ -103,12 +104,19 @@ def _kube(settings: Settings, server: str) -> Kube | None:
 def _vault(settings: Settings, server: str) -> Vault | None:
     """Raises app.Wrong."""
     said = settings.actions.vault
-    if not server and not said.address:
+    return _with_token(Vault, server, said.address, "actions.vault.address", said.token_file, said.ca_file)
+
+
+def _with_token(
+    client: Callable[..., _Client], server: str, address: str, key: str, token_file: str, ca_file: str
+) -> _Client | None:
+    """At `server`, which is shown no token, or at the settings' address, which `key` names. Raises app.Wrong."""
+    if not server and not address:
         return None
     try:
-        return Vault(server) if server else Vault(said.address, token_file=said.token_file, ca_file=said.ca_file)
+        return client(server) if server else client(address, token_file=token_file, ca_file=ca_file)
     except ValueError as error:
-        raise app.Wrong([f"{'--server' if server else 'actions.vault.address'}: {error}"]) from error
+        raise app.Wrong([f"{'--server' if server else key}: {error}"]) from error
 
 
 def _hosts(settings: Settings, server: str) -> Hosts | None:
@@ -135,14 +143,7 @@ def _hosts(settings: Settings, server: str) -> Hosts | None:
 def _authentik(settings: Settings, server: str) -> Authentik | None:
     """Raises app.Wrong."""
     said = settings.actions.authentik
-    if not server and not said.server:
-        return None
-    try:
-        if server:
-            return Authentik(server)
-        return Authentik(said.server, token_file=said.token_file, ca_file=said.ca_file)
-    except ValueError as error:
-        raise app.Wrong([f"{'--server' if server else 'actions.authentik.server'}: {error}"]) from error
+    return _with_token(Authentik, server, said.server, "actions.authentik.server", said.token_file, said.ca_file)
 
 
 def _firewall(settings: Settings, server: str) -> Firewall:

@@ -186,18 +186,9 @@ class RevokeEntity(VaultActions):
         calls = [self._switch(id_, name, on=False), *plan.calls]
         does = f"disable the entity {name} ({id_}) and revoke its {len(plan.calls)} tokens"
         breaks = [f"{name} can neither log in nor use a token, batch tokens included", *plan.breaks]
-        return Plan(
-            action=plan.action,
-            given=plan.given,
-            where=plan.where,
-            does=does,
-            calls=calls,
-            seen={**plan.seen, id_: "enabled"},
-            breaks=breaks,
-            remains=[one for one in plan.remains if one != _BATCH],
-            undo=ENTITY.undo,
-            found=plan.found,
-        )
+        remains = [one for one in plan.remains if one != _BATCH]
+        seen = {**plan.seen, id_: "enabled"}
+        return msgspec.structs.replace(plan, does=does, calls=calls, seen=seen, breaks=breaks, remains=remains)
 
     def _entity(self, text: str) -> Mapping[str, Any]:
         """By its id, else by its name. Raises Refused, CannotLook."""
